@@ -1,0 +1,1 @@
+"""What every resource shares. Knows no kind, no face and no driver."""
