@@ -1,0 +1,292 @@
+"""The contract that every holder of layers meets: qcow2 files, Ceph RBD, memory.
+
+Called by the storage reconcilers (through the steps the planner declares) and by protection, which reads
+cuts; implemented by the drivers; held by `tests/conformance/storage/layer_driver_suite.py`.
+
+**Reading.** A layer has a size, perhaps a parent, and data of its own for some ranges. A byte reads as the
+topmost layer on the way to the root that has data for it; where none has, or the parent is smaller, as zero.
+A child is never smaller than its parent. Only frozen layers have children; a frozen layer never again reads
+differently, whatever is merged, flattened or removed around it.
+
+**Idempotence.** Every verb may be repeated after it was done, half done, or undone by a crash of this
+process, of its subprocesses or of the machine, and then leads to the place it would have led to. A verb that
+raised may still have had its effect. Callers observe, then act.
+
+**Atomicity.** Whatever a crash leaves, `observe` shows each layer either as before the verb or as after it,
+and every layer reads right. What is half made lies under names that are no layers: a leftover, continued
+by repeating the verb or removed by `reclaim`.
+
+**Side effects** each stand in a `with` of an `Effect` named `<driver>.<what>`, where the crash suite can kill
+the process. **Threads**: all verbs may be called from any thread; those on different layers don't wait for
+each other longer than the backend makes them. **Time**: no verb hangs on a silent backend; it raises
+`BackendUnavailable`. **Errors**: those of `errors`, besides the ones each verb names always `NoSpace`,
+`BackendUnavailable`, `LayerDamaged`.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import NewType, Protocol
+
+from stratal.storage.drivers.operation import Operation
+
+LayerId = NewType("LayerId", str)
+"""A stable name chosen by the caller: a UUID in its canonical text form."""
+
+
+class Direction(StrEnum):
+    """Which way a merge moves data."""
+
+    #: the child's data goes into the parent's storage, which then takes the child's place (commit)
+    DOWN = "down"
+    #: the parent's data goes into the child's storage (stream)
+    UP = "up"
+
+
+class Transport(StrEnum):
+    """How a layer's content, or a foreign image, is addressed."""
+
+    #: `address` is an absolute path
+    FILE = "file"
+    #: `address` is an NBD URI
+    NBD = "nbd"
+    #: `address` is pool/[namespace/]image[@snapshot]
+    RBD = "rbd"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Location:
+    """Where tools and hypervisors find content."""
+
+    transport: Transport
+    address: str
+    #: the format in the field's own words (raw, qcow2, vmdk, vhdx); always stated, never probed
+    format: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A self-contained foreign image to copy from."""
+
+    path: Path
+    #: as in `Location.format`
+    format: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traits:
+    """What callers may know about a driver without knowing the driver."""
+
+    name: str
+    #: extents are reported in multiples of this, so that a written byte may show as so many
+    granularity_bytes: int
+    #: merges of a frozen parent move its data; where they don't, cost plays no role and direction is ignored
+    merging_moves_data: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerInfo:
+    """One layer as the world holds it now."""
+
+    layer: LayerId
+    parent: LayerId | None
+    frozen: bool
+    size_bytes: int
+    #: how many storage objects a read may have to go through, this one included; what chain limits are about
+    hops: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """Everything in a driver's place."""
+
+    layers: Mapping[LayerId, LayerInfo]
+    #: remains of interrupted work, by the backend's own names; what `reclaim` would remove
+    leftovers: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """A range for which a layer, or one of a run of layers, has data."""
+
+    offset: int
+    length: int
+    #: known to read as zeros, and so needs no copying; False where the driver can't tell
+    zero: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What one layer takes, without its ancestors."""
+
+    virtual_bytes: int
+    #: bytes of the backend that go away with the layer
+    allocated_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capacity:
+    """The place itself."""
+
+    total_bytes: int
+    used_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckReport:
+    """What a check of a layer's own structures found. Leaks waste space and harm nothing."""
+
+    damages: tuple[str, ...] = ()
+    leaked_bytes: int = 0
+
+    @property
+    def sound(self) -> bool:
+        return not self.damages
+
+
+class LayerReader(Protocol):
+    """Consistent access to one layer's content, its ancestors shining through."""
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    @property
+    def location(self) -> Location | None:
+        """Where another process finds the same content while this is open; None where nothing can."""
+        ...
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes; the range must lie within the size. Safe from several threads."""
+        ...
+
+
+class LayerWriter(LayerReader, Protocol):
+    """The only writer of one writable layer."""
+
+    def write(self, offset: int, data: bytes) -> None: ...
+
+    def zero(self, offset: int, length: int) -> None:
+        """Make the range read as zeros, whatever lies below."""
+        ...
+
+    def flush(self) -> None:
+        """What was written before survives a power cut. Leaving `open_writing` flushes as well."""
+        ...
+
+
+class LayerDriver(Protocol):
+    """Holds layers in one place (a directory, a pool)."""
+
+    @property
+    def traits(self) -> Traits: ...
+
+    # Looking.
+
+    def observe(self, layer: LayerId) -> LayerInfo | None:
+        """The layer as it is now, or None where there is none."""
+        ...
+
+    def survey(self) -> Survey:
+        """Everything there is. Reads all of the place: for start-up and audits, not for each step."""
+        ...
+
+    def usage(self, layer: LayerId) -> Usage:
+        """What the layer takes by itself. Raises LayerNotFound."""
+        ...
+
+    def capacity(self) -> Capacity: ...
+
+    def check(self, layer: LayerId) -> CheckReport:
+        """Look for damage in the layer's own structures. Repairs nothing. LayerNotFound, LayerBusy."""
+        ...
+
+    def extents(self, layer: LayerId, *, above: LayerId | None) -> Iterator[Extent]:
+        """The ranges that `layer` or a layer between it and its ancestor `above` has data for.
+
+        Sorted, not overlapping, clipped to the size; with `above` None down to the root. What is not listed
+        reads as `above` does (zero without one). May list more than was written, by granularity; never less.
+        Raises LayerNotFound, NotAnAncestor (`above` is `layer` itself: nothing is listed), LayerBusy.
+        """
+        ...
+
+    def locate(self, layer: LayerId) -> Location | None:
+        """Where a hypervisor attaches the layer; None where none can. Opens nothing. LayerNotFound."""
+        ...
+
+    def open_reading(self, layer: LayerId) -> AbstractContextManager[LayerReader]:
+        """Read the layer. Any number at once on a frozen one. LayerNotFound; LayerBusy beside a writer."""
+        ...
+
+    def open_writing(self, layer: LayerId) -> AbstractContextManager[LayerWriter]:
+        """Write to a writable layer. LayerNotFound, LayerFrozen, LayerBusy beside anybody else."""
+        ...
+
+    # Making.
+
+    def create_root(self, layer: LayerId, *, size_bytes: int, source: Source | None = None) -> Operation:
+        """A writable layer without parent: empty, or with a copy of `source` that ends in zeros.
+
+        Done already if a layer of this id exists without parent and with this size, whatever it holds.
+        LayerExists otherwise; SourceRefused for an image larger than the size, of an unknown format, or
+        one that names a backing file or an external data file, which is never opened.
+        """
+        ...
+
+    def adopt(self, layer: LayerId, *, location: Location) -> None:
+        """Take an existing image over in place as a writable root, without copying; it is the driver's then.
+
+        Its size is the image's. Done already if the layer exists as a root and nothing is at the location.
+        LayerExists, SourceRefused (also where the driver can't take over what is there), LayerBusy.
+        """
+        ...
+
+    def create_child(self, layer: LayerId, *, parent: LayerId, size_bytes: int) -> None:
+        """An empty writable layer on a frozen one: the same time for any size and any depth.
+
+        Done already if it exists on this parent with this size. LayerExists otherwise; LayerNotFound,
+        LayerNotFrozen, CannotShrink for a size below the parent's.
+        """
+        ...
+
+    # Changing.
+
+    def freeze(self, layer: LayerId) -> None:
+        """Let nothing write to the layer any more, for good. LayerNotFound, LayerBusy while written to."""
+        ...
+
+    def resize(self, layer: LayerId, *, size_bytes: int) -> None:
+        """Grow a writable layer; the new part reads as zeros. LayerNotFound, LayerFrozen, CannotShrink."""
+        ...
+
+    def absorb(self, parent: LayerId, *, into: LayerId, direction: Direction) -> Operation:
+        """Merge a frozen layer with its only child `into`.
+
+        Afterwards `parent` is no layer any more, and `into` hangs on what was below it, reading exactly what
+        it read, as frozen or writable as it was and with the children it had. Who reads `into` or a layer
+        above at this time goes on reading right. `direction` is the cheaper way as the planner sees it; a
+        driver that can't go it takes the other. Done already if `parent` is gone and `into` is there.
+        LayerNotFound, LayerHasChildren (others than `into` hang on `parent`), NotAnAncestor (`into`
+        does not hang on it), LayerBusy (`parent` is read by itself, or `into` is written to).
+        """
+        ...
+
+    def flatten(self, layer: LayerId, *, onto: LayerId | None = None) -> Operation:
+        """Copy what lies between the layer and its ancestor `onto` into it, and hang it there.
+
+        With `onto` None it becomes a root. Reads as before, stays as frozen or writable as it was and keeps
+        its children; nothing below changes. Done already if it hangs on `onto`. A driver that can't stop at
+        an ancestor goes on to the root. LayerNotFound, NotAnAncestor, LayerBusy.
+        """
+        ...
+
+    # Removing.
+
+    def delete(self, layer: LayerId) -> None:
+        """Remove a layer that nothing hangs on. Done already if it is gone. LayerHasChildren, LayerBusy."""
+        ...
+
+    def reclaim(self) -> tuple[str, ...]:
+        """Remove all leftovers; returns their names. Spares whatever running work of any process holds."""
+        ...
