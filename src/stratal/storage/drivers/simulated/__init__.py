@@ -1,0 +1,11 @@
+"""Layers in memory, of any size: for scale, for model tests and for everything that needs no real storage.
+
+Held by the same conformance suite as the real drivers. Used by tests, and by the composition root where
+the settings ask for a simulated place.
+"""
+
+from stratal.storage.drivers.simulated.driver import SimulatedDriver
+from stratal.storage.drivers.simulated.place import Place
+from stratal.storage.drivers.simulated.script import Script
+
+__all__ = ["Place", "Script", "SimulatedDriver"]

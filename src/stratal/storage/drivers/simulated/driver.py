@@ -1,0 +1,365 @@
+"""The layer driver whose layers are in memory. Built by the composition root and by tests."""
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stratal.kernel.effects import Effect
+from stratal.storage.drivers.contract import (
+    Capacity,
+    CheckReport,
+    Direction,
+    Extent,
+    LayerId,
+    LayerInfo,
+    Location,
+    Source,
+    Survey,
+    Traits,
+    Transport,
+    Usage,
+)
+from stratal.storage.drivers.errors import (
+    CannotShrink,
+    LayerExists,
+    LayerFrozen,
+    LayerHasChildren,
+    LayerNotFrozen,
+    NotAnAncestor,
+    SourceRefused,
+)
+from stratal.storage.drivers.operation import Operation
+from stratal.storage.drivers.simulated.claims import Claim, Claims
+from stratal.storage.drivers.simulated.handles import Handle
+from stratal.storage.drivers.simulated.place import Held, Place
+from stratal.storage.drivers.simulated.script import Script
+from stratal.storage.drivers.simulated.sparse import Piece, SparseBytes
+
+# A copied chunk of an image; zeros in it are left out in units of this size.
+_CHUNK_BYTES = 64 * 2**10
+
+_PREFIX = "simulated."
+_EFFECTS = {
+    name: Effect(_PREFIX + name)
+    for name in (
+        "create",  # an empty layer, root or child
+        "stage",  # a copy under a temporary name
+        "publish",  # the staged copy takes its layer's place
+        "discard",  # what a publication left over goes
+        "adopt",  # a foreign image moves in
+        "freeze",
+        "resize",
+        "commit",  # a child's data go into its parent
+        "delete",
+        "reclaim",
+    )
+}
+
+
+class SimulatedDriver:
+    """A `LayerDriver`. Everything that outlives it is in `place`; `script` says what goes wrong."""
+
+    traits = Traits(name="simulated", granularity_bytes=1, merging_moves_data=True)
+
+    def __init__(self, place: Place | None = None, *, script: Script | None = None) -> None:
+        self.place = place or Place()
+        self.script = script or Script()
+        self._claims = Claims()
+        self._staging: set[str] = set()
+
+    @contextmanager
+    def _effect(self, name: str) -> Generator[None]:
+        """The side effect, atomic for all who use the place. Delays don't hold others up."""
+        with self.script.around(name), _EFFECTS[name], self.place.lock:
+            yield
+
+    # Looking.
+
+    def observe(self, layer: LayerId) -> LayerInfo | None:
+        with self.place.lock:
+            held = self.place.layers.get(layer)
+            if held is None:
+                return None
+            return LayerInfo(
+                layer=layer,
+                parent=held.parent,
+                frozen=held.frozen,
+                size_bytes=held.size_bytes,
+                hops=sum(1 for _ in self.place.path(layer, None)),
+            )
+
+    def survey(self) -> Survey:
+        with self.place.lock:
+            infos = (self.observe(layer) for layer in self.place.layers)
+            return Survey(
+                layers={info.layer: info for info in infos if info is not None},
+                leftovers=tuple(name for name in self.place.leftovers if name not in self._staging),
+            )
+
+    def usage(self, layer: LayerId) -> Usage:
+        held = self.place.get(layer)
+        return Usage(virtual_bytes=held.size_bytes, allocated_bytes=held.own.allocated_bytes)
+
+    def capacity(self) -> Capacity:
+        return Capacity(total_bytes=self.place.total_bytes, used_bytes=self.place.used_bytes)
+
+    def check(self, layer: LayerId) -> CheckReport:
+        self.place.get(layer)
+        return CheckReport()
+
+    def extents(self, layer: LayerId, *, above: LayerId | None) -> Iterator[Extent]:
+        pieces = self.place.pieces(layer, 0, self.place.get(layer).size_bytes, above)
+        return _joined(pieces)
+
+    def locate(self, layer: LayerId) -> Location | None:
+        self.place.get(layer)
+
+    @contextmanager
+    def open_reading(self, layer: LayerId) -> Generator[Handle]:
+        self.place.get(layer)
+        with self._claims.claim(layer, Claim.READ):
+            yield Handle(self.place, layer)
+
+    @contextmanager
+    def open_writing(self, layer: LayerId) -> Generator[Handle]:
+        self.place.get(layer)
+        with self._claims.claim(layer, Claim.WRITE):
+            if self.place.get(layer).frozen:
+                raise LayerFrozen(layer=layer)
+            yield Handle(self.place, layer)
+
+    # Making.
+
+    def create_root(self, layer: LayerId, *, size_bytes: int, source: Source | None = None) -> Operation:
+        def body(operation: Operation) -> None:
+            held = self.place.layers.get(layer)
+            if held is not None:
+                _same(layer, held, None, size_bytes)
+            elif source is None:
+                with self._effect("create"):
+                    self.place.put(layer, Held(parent=None, size_bytes=size_bytes))
+            else:
+                with self._claims.claim(layer, Claim.REMOVE):
+                    own = _read_image(operation, source, size_bytes)
+                    self._stage_and_publish(layer, Held(parent=None, size_bytes=size_bytes, own=own))
+
+        return Operation(f"create root {layer}", body)
+
+    def adopt(self, layer: LayerId, *, location: Location) -> None:
+        path = Path(location.address)
+        there = location.transport is Transport.FILE and path.is_file()
+        held = self.place.layers.get(layer)
+        if held is not None:
+            if held.parent is not None or there:
+                raise LayerExists(layer=layer, reason="it is not the image that was to be adopted")
+            return
+        if not there or location.format != "raw":
+            raise SourceRefused(source=path, reason="only raw files can be taken over")
+        size_bytes = path.stat().st_size
+        source = Source(path=path, format="raw")
+        own = _read_image(Operation("adopt", lambda _: None), source, size_bytes)
+        with self._effect("adopt"):
+            self.place.put(layer, Held(parent=None, size_bytes=size_bytes, own=own))
+            path.unlink()
+
+    def create_child(self, layer: LayerId, *, parent: LayerId, size_bytes: int) -> None:
+        with self._effect("create"):
+            held = self.place.layers.get(layer)
+            if held is not None:
+                _same(layer, held, parent, size_bytes)
+                return
+            below = self.place.get(parent)
+            if not below.frozen:
+                raise LayerNotFrozen(layer=parent)
+            if size_bytes < below.size_bytes:
+                raise CannotShrink(
+                    field="size_bytes",
+                    layer=parent,
+                    size_bytes=below.size_bytes,
+                    wanted_bytes=size_bytes,
+                )
+            self.place.put(layer, Held(parent=parent, size_bytes=size_bytes))
+
+    # Changing.
+
+    def freeze(self, layer: LayerId) -> None:
+        if self.place.get(layer).frozen:
+            return
+        with self._claims.claim(layer, Claim.WORK), self._effect("freeze"):
+            self.place.get(layer).frozen = True
+
+    def resize(self, layer: LayerId, *, size_bytes: int) -> None:
+        self.place.get(layer)
+        with self._claims.claim(layer, Claim.WORK), self._effect("resize"):
+            held = self.place.get(layer)
+            if held.size_bytes == size_bytes:
+                return
+            if held.frozen:
+                raise LayerFrozen(layer=layer)
+            if size_bytes < held.size_bytes:
+                raise CannotShrink(
+                    field="size_bytes",
+                    layer=layer,
+                    size_bytes=held.size_bytes,
+                    wanted_bytes=size_bytes,
+                )
+            held.size_bytes = size_bytes
+
+    def absorb(self, parent: LayerId, *, into: LayerId, direction: Direction) -> Operation:
+        def body(operation: Operation) -> None:
+            self.place.get(into)
+            if parent not in self.place.layers:
+                self._discard(parent)
+                return
+            with self._claims.claim(parent, Claim.REMOVE), self._claims.claim(into, Claim.WORK):
+                with self.place.lock:
+                    children = self.place.children(parent)
+                    if into not in children:
+                        raise NotAnAncestor(ancestor=parent, layer=into)
+                    if len(children) > 1:
+                        raise LayerHasChildren(layer=parent, children=len(children))
+                if direction is Direction.DOWN:
+                    self._commit(operation, parent, into)
+                else:
+                    self._pull(operation, into, self.place.get(parent).parent, absorbed=parent)
+                self._discard(parent)
+
+        return Operation(f"absorb {parent} {direction} into {into}", body)
+
+    def flatten(self, layer: LayerId, *, onto: LayerId | None = None) -> Operation:
+        def body(operation: Operation) -> None:
+            held = self.place.get(layer)
+            if held.parent == onto:
+                return
+            with self._claims.claim(layer, Claim.WORK):
+                self._pull(operation, layer, onto)
+
+        return Operation(f"flatten {layer}", body)
+
+    # Removing.
+
+    def delete(self, layer: LayerId) -> None:
+        if layer not in self.place.layers:
+            return
+        with self._claims.claim(layer, Claim.REMOVE), self._effect("delete"):
+            children = self.place.children(layer)
+            if children:
+                raise LayerHasChildren(layer=layer, children=len(children))
+            self.place.remove(layer)
+
+    def reclaim(self) -> tuple[str, ...]:
+        leftovers = self.survey().leftovers
+        for name in leftovers:
+            with self._effect("reclaim"):
+                self.place.leftovers.pop(name, None)
+        return leftovers
+
+    # The parts of the long verbs.
+
+    def _commit(self, operation: Operation, parent: LayerId, into: LayerId) -> None:
+        """Down: the child's data go into the parent, which nobody else reads, and then take its place."""
+        with operation.phase("copy"), self._effect("commit"):
+            below, above = self.place.get(parent), self.place.get(into)
+            pieces = list(above.own.pieces(0, above.size_bytes))
+            self.place.make_room(sum(_weight(piece) for piece in pieces), "merge")
+            for piece in _counted(operation, pieces):
+                below.own.put(piece.start, piece.end, piece.data)
+        with operation.phase("publish"), self._effect("publish"):
+            below, above = self.place.get(parent), self.place.get(into)
+            self.place.leftovers[f"merged-{parent}"] = above.own
+            merged = Held(
+                parent=below.parent, size_bytes=above.size_bytes, frozen=above.frozen, own=below.own
+            )
+            self.place.remove(parent)
+            self.place.put(into, merged)
+
+    def _pull(
+        self, operation: Operation, layer: LayerId, onto: LayerId | None, absorbed: LayerId | None = None
+    ) -> None:
+        """Up: a copy with all that lies between takes the layer's place, on `onto`."""
+        with operation.phase("copy"):
+            held = self.place.get(layer)
+            own = SparseBytes()
+            for piece in _counted(operation, self.place.pieces(layer, 0, held.size_bytes, onto)):
+                own.put(piece.start, piece.end, piece.data)
+        with operation.phase("publish"):
+            copy = Held(parent=onto, size_bytes=held.size_bytes, frozen=held.frozen, own=own)
+            self._stage_and_publish(layer, copy, absorbed)
+
+    def _stage_and_publish(self, layer: LayerId, held: Held, absorbed: LayerId | None = None) -> None:
+        name = f"staged-{layer}"
+        self._staging.add(name)
+        try:
+            with self._effect("stage"):
+                self.place.make_room(held.own.allocated_bytes, "copy")
+                self.place.leftovers[name] = held.own
+            with self._effect("publish"):
+                self.place.leftovers.pop(name)
+                self.place.put(layer, held)
+                if absorbed is not None:
+                    self.place.leftovers[f"merged-{absorbed}"] = self.place.get(absorbed).own
+                    self.place.remove(absorbed)
+        finally:
+            self._staging.discard(name)
+
+    def _discard(self, absorbed: LayerId) -> None:
+        name = f"merged-{absorbed}"
+        if name in self.place.leftovers:
+            with self._effect("discard"):
+                self.place.leftovers.pop(name, None)
+
+
+def _same(layer: LayerId, held: Held, parent: LayerId | None, size_bytes: int) -> None:
+    if held.parent != parent:
+        raise LayerExists(layer=layer, reason=f"it hangs on {held.parent}")
+    if held.size_bytes != size_bytes:
+        raise LayerExists(layer=layer, reason=f"it has {held.size_bytes} bytes")
+
+
+def _weight(piece: Piece) -> int:
+    return 0 if piece.data is None else piece.end - piece.start
+
+
+def _counted(operation: Operation, pieces: list[Piece]) -> Iterator[Piece]:
+    """The pieces, one by one, with progress; stops where the operation is cancelled."""
+    operation.expect(sum(piece.end - piece.start for piece in pieces))
+    done = 0
+    for piece in pieces:
+        operation.check()
+        yield piece
+        done += piece.end - piece.start
+        operation.advance(done)
+
+
+def _joined(pieces: list[Piece]) -> Iterator[Extent]:
+    """Neighbours of one kind as one extent."""
+    at: Extent | None = None
+    for piece in pieces:
+        zero = piece.data is None
+        if at is not None and at.zero is zero and at.offset + at.length == piece.start:
+            at = Extent(offset=at.offset, length=piece.end - at.offset, zero=zero)
+            continue
+        if at is not None:
+            yield at
+        at = Extent(offset=piece.start, length=piece.end - piece.start, zero=zero)
+    if at is not None:
+        yield at
+
+
+def _read_image(operation: Operation, source: Source, size_bytes: int) -> SparseBytes:
+    if source.format != "raw":
+        raise SourceRefused(field="source", source=source.path, reason="only raw images are understood")
+    length = source.path.stat().st_size
+    if length > size_bytes:
+        raise SourceRefused(field="source", source=source.path, reason=f"it has {length} bytes")
+    own = SparseBytes()
+    with operation.phase("copy"), source.path.open("rb") as image:
+        operation.expect(length)
+        at = 0
+        while chunk := image.read(_CHUNK_BYTES):
+            operation.check()
+            if chunk.count(0) != len(chunk):
+                own.put(at, at + len(chunk), chunk)
+            at += len(chunk)
+            operation.advance(at)
+    return own
