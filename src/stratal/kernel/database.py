@@ -1,0 +1,189 @@
+"""The database: SQLite in one process, or PostgreSQL by URL. Same code, two ways of writing.
+
+Called by the composition root, the faces and the reconcile engine. SQLite has one writer, so one thread
+owns the writing connection and commits together whatever is waiting: each job in its own savepoint, one
+fsync for all of them. That is what makes durable commits (WAL, synchronous FULL) quick. PostgreSQL groups
+commits itself; there every job is a transaction of its own on a pool of threads.
+
+A function given to `read` or `write` touches nothing but its transaction, because it may run twice: once
+more after a serialisation failure, or alone after the batch that it was part of broke.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from stratal.kernel.clock import Clock, Entropy, SystemClock, SystemEntropy
+from stratal.kernel.failures import explained, may_be_repeated
+from stratal.kernel.query import register_sqlite_functions
+from stratal.kernel.transaction import Transaction
+from stratal.kernel.writer import GroupCommitWriter
+
+R = TypeVar("R")
+Work = Callable[[Transaction], R]
+
+_READ_THREADS = 8
+_WRITE_THREADS = 16
+_ATTEMPTS = 5
+
+
+class CommitObserver(Protocol):
+    """Who wants to know of commits: the process's metrics."""
+
+    def observe_commit(self, jobs: int, seconds: float) -> None: ...
+
+
+class Database:
+    """Runs units of work. Safe to share among threads; `close` ends its threads and connections."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        observer: CommitObserver | None = None,
+    ) -> None:
+        self.url: URL = make_url(url)
+        self.clock = clock or SystemClock()
+        self.entropy = entropy or SystemEntropy()
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        #: called after each durable transaction that asked for work
+        self.on_work: Callable[[], None] = lambda: None
+        self._readers = ThreadPoolExecutor(_READ_THREADS, thread_name_prefix="db-read")
+        if self.is_sqlite:
+            self.engine = _sqlite_engine(self.url, immediate=False)
+            self._writer = GroupCommitWriter(
+                _sqlite_engine(self.url, immediate=True), self._begin, self._committed, observer
+            )
+        else:
+            self.engine = _postgresql_engine(self.url)
+            self._writers = ThreadPoolExecutor(_WRITE_THREADS, thread_name_prefix="db-write")
+
+    def read(self, work: Work[R]) -> R:
+        """Run `work` on one consistent view, in this thread. What it writes is undone."""
+        try:
+            with self.engine.connect() as connection:
+                return work(self._begin(connection))
+        except DBAPIError as error:
+            raise explained(error) from error
+
+    async def read_async(self, work: Work[R], *, quick: bool = False) -> R:
+        """`read`, without blocking the event loop.
+
+        A `quick` read fetches a few rows by key: SQLite answers those from its cache in microseconds, less
+        than the way to another thread and back, so they run where they are.
+        """
+        if quick and self.is_sqlite:
+            return self.read(work)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read, work)
+
+    def write(self, work: Work[R]) -> R:
+        """Run `work` and return once it is durable. Raises what `work` raises, with nothing changed."""
+        if self.is_sqlite:
+            future: Future[R] = Future()
+            self._writer.submit(work, future.set_result, future.set_exception)
+            return future.result()
+        return self._write_alone(work)
+
+    async def write_async(self, work: Work[R]) -> R:
+        """`write`, without blocking the event loop."""
+        loop = asyncio.get_running_loop()
+        if not self.is_sqlite:
+            return await loop.run_in_executor(self._writers, self._write_alone, work)
+        future: asyncio.Future[R] = loop.create_future()
+
+        def resolve(setter: Callable[[Any], None]) -> Callable[[Any], None]:
+            def set_unless_cancelled(value: Any) -> None:
+                if not future.done():
+                    setter(value)
+
+            def hand_over(value: Any) -> None:
+                loop.call_soon_threadsafe(set_unless_cancelled, value)
+
+            return hand_over
+
+        self._writer.submit(work, resolve(future.set_result), resolve(future.set_exception))
+        return await future
+
+    def close(self) -> None:
+        """Finish what was accepted, then let go of everything."""
+        self._readers.shutdown()
+        if self.is_sqlite:
+            self._writer.close()
+        else:
+            self._writers.shutdown()
+        self.engine.dispose()
+
+    def _begin(self, connection: Connection) -> Transaction:
+        return Transaction(connection, self.clock, self.entropy)
+
+    def _committed(self, transaction: Transaction) -> None:
+        if transaction.wakes_engine:
+            self.on_work()
+
+    def _write_alone(self, work: Work[R]) -> R:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with self.engine.begin() as connection:
+                    transaction = self._begin(connection)
+                    result = work(transaction)
+                    if transaction.wakes_engine:
+                        connection.execute(_NOTIFY)
+            except DBAPIError as error:
+                if attempt < _ATTEMPTS and may_be_repeated(error):
+                    continue
+                raise explained(error) from error
+            self._committed(transaction)
+            return result
+        raise AssertionError("unreachable")
+
+
+_NOTIFY = text("NOTIFY stratal_work")
+
+
+def _sqlite_engine(url: URL, *, immediate: bool) -> Engine:
+    # isolation_level None: the driver's own transaction handling would commit behind our back
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=1 if immediate else _READ_THREADS * 4,
+        max_overflow=0 if immediate else -1,
+        pool_reset_on_return=None if immediate else "rollback",
+        connect_args={"check_same_thread": False, "isolation_level": None, "timeout": 5.0},
+        query_cache_size=2048,
+    )
+
+    def prepare(connection: Any, _record: Any) -> None:
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "cache_size=-65536",
+            "temp_store=MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        register_sqlite_functions(connection)
+
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    return create_engine(
+        url,
+        pool_size=_READ_THREADS + _WRITE_THREADS,
+        max_overflow=16,
+        pool_pre_ping=False,
+        connect_args={"options": "-c timezone=UTC", "application_name": "stratal"},
+        query_cache_size=2048,
+    )

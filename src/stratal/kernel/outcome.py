@@ -1,0 +1,111 @@
+"""Writing down what a reconciler saw, in one transaction with the end of its lease. Called by `engine`."""
+
+from typing import Any
+
+from stratal.kernel import work
+from stratal.kernel.journal import Level, finish_audits, record_event
+from stratal.kernel.kind import Catalogue
+from stratal.kernel.labels import drop_labels
+from stratal.kernel.reconcile import Gone, Observed, StillRemoving
+from stratal.kernel.store import Resource, Store
+from stratal.kernel.transaction import Transaction
+from stratal.kernel.work import Lease
+
+
+def record_outcome(
+    transaction: Transaction,
+    catalogue: Catalogue,
+    store: Store[Any, Any],
+    before: Resource[Any, Any],
+    lease: Lease,
+    result: Observed[Any] | StillRemoving[Any] | Gone,
+) -> None:
+    """Write the status, the times of life and the events that follow from it, and release the lease.
+
+    Raises LeaseLost, with nothing written, when somebody else may be looking by now.
+    """
+    nothing_new_asked = work.confirm(transaction, lease)
+    match result:
+        case Gone():
+            _bury(transaction, store, before)
+            work.forget(transaction, lease)
+            wake_referenced(transaction, catalogue, before)
+            finish_audits(transaction, lease.kind, lease.id)
+        case StillRemoving(status=status, again_after=again_after):
+            _observe(transaction, catalogue, store, before, status, before.irreconcilable)
+            work.release(transaction, lease, due_at=transaction.now + again_after)
+        case Observed():
+            _observe(transaction, catalogue, store, before, result.status, list(result.irreconcilable))
+            _explain(transaction, before, result)
+            due_at = None if result.again_after is None else transaction.now + result.again_after
+            if not result.settled:
+                due_at = due_at or transaction.now
+            elif nothing_new_asked:
+                if before.spec.creation_finish is None:
+                    _finish_creation(transaction, store, before)
+                finish_audits(transaction, lease.kind, lease.id)
+            work.release(transaction, lease, due_at=due_at)
+
+
+def wake_referenced(transaction: Transaction, catalogue: Catalogue, resource: Resource[Any, Any]) -> None:
+    """Ask for a look at whatever this resource refers to, because something about it changed."""
+    for reference in resource.kind.references:
+        target = getattr(resource.spec, reference.field)
+        if target is not None:
+            work.ask(transaction, reference.kind, target)
+
+
+def _observe(
+    transaction: Transaction,
+    catalogue: Catalogue,
+    store: Store[Any, Any],
+    before: Resource[Any, Any],
+    status: Any,
+    irreconcilable: list[str],
+) -> None:
+    if status == before.status and irreconcilable == before.irreconcilable:
+        return
+    store.change_status(transaction, before.id, status, irreconcilable)
+    wake_referenced(transaction, catalogue, before)
+
+
+def _explain(transaction: Transaction, before: Resource[Any, Any], result: Observed[Any]) -> None:
+    for name, reason in result.irreconcilable.items():
+        if name not in before.irreconcilable:
+            _event(
+                transaction,
+                before,
+                "field_irreconcilable",
+                f"{name} cannot change now: {reason}",
+                Level.WARNING,
+            )
+
+
+def _finish_creation(transaction: Transaction, store: Store[Any, Any], resource: Resource[Any, Any]) -> None:
+    store.mark(transaction, resource.id, {"creation_finish": transaction.now})
+    _event(transaction, resource, f"{resource.kind.name}_created", f"{resource.spec.name} was created")
+
+
+def _bury(transaction: Transaction, store: Store[Any, Any], resource: Resource[Any, Any]) -> None:
+    store.bury(transaction, resource.id)
+    drop_labels(transaction, resource.kind.name, resource.id)
+    _event(transaction, resource, f"{resource.kind.name}_deleted", f"{resource.spec.name} was deleted")
+
+
+def _event(
+    transaction: Transaction,
+    resource: Resource[Any, Any],
+    event: str,
+    message: str,
+    level: Level = Level.INFO,
+) -> None:
+    record_event(
+        transaction,
+        event,
+        message=message,
+        level=level,
+        resource_type=resource.kind.name,
+        resource_id=resource.id,
+        resource_name=resource.spec.name,
+        project_id=getattr(resource.spec, "project_id", None),
+    )

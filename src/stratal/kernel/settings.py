@@ -1,0 +1,315 @@
+"""Every setting of a Stratal process, declared once: type, default, bounds and meaning.
+
+A value comes from the first of: a flag, the environment, the configuration file, the default below.
+`server.py` and the CLI call `load_settings` once and hand the tree on; nothing else reads the environment.
+The documentation's configuration file is `example_toml()`, made from these declarations.
+"""
+
+import json
+import socket
+import textwrap
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, cast
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict, SettingsError
+
+from stratal.kernel.errors import Invalid
+
+ENVIRONMENT_PREFIX = "STRATAL_"
+_NESTED = "__"
+
+PositiveSeconds = Annotated[float, Field(gt=0)]
+PositiveCount = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        # "" stands for "none" or "derived" in a file, and is resolved by the validators.
+        validate_default=True,
+        use_attribute_docstrings=True,
+        # An offending value may be a database URL with its password.
+        hide_input_in_errors=True,
+    )
+
+
+class ServerSettings(_Section):
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """Address that the API listens on."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 6012
+    """Port that the API listens on; 0 takes any free one."""
+    tls_certificate: Path | None = None
+    """PEM file with the certificate chain. Empty: plain HTTP. Given together with tls_key."""
+    tls_key: Path | None = None
+    """PEM file with the certificate's private key."""
+    max_body_bytes: PositiveCount = 1024 * 1024
+    """Largest request body that is read, in bytes; a larger one is refused."""
+    request_timeout_seconds: PositiveSeconds = 30.0
+    """Longest time that one request may take."""
+    cors_allow_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Origins (https://console.example.org) whose pages may call the API from a browser, or "*" for all.
+    Empty: none. In the environment: separated by commas."""
+
+    @field_validator("cors_allow_origins", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
+
+    @field_validator("cors_allow_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            bare = f"{parts.scheme}://{parts.netloc}" == origin.lower() and parts.netloc
+            if origin != "*" and not (bare and parts.scheme in ("http", "https")):
+                raise ValueError(f"{origin!r} is not an origin such as https://console.example.org")
+        return origins
+
+    @field_validator("tls_certificate", "tls_key", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("tls_certificate", "tls_key")
+    @classmethod
+    def _check_tls_file(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            raise ValueError(f"there is no file {path}")
+        return path
+
+    @field_validator("tls_key")
+    @classmethod
+    def _both_or_neither(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        if "tls_certificate" in info.data and (key is None) != (info.data["tls_certificate"] is None):
+            raise ValueError("tls_certificate and tls_key are given together or not at all")
+        return key
+
+
+class LogSettings(_Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level that is written: debug, info, warning or error."""
+    format: Literal["json", "console"] = "json"
+    """json: one object per line, for machines. console: for a person at a terminal."""
+
+
+class EngineSettings(_Section):
+    workers: Annotated[int, Field(ge=1, le=1024)] = 8
+    """Resources that are reconciled at the same time."""
+    lease_seconds: PositiveSeconds = 30.0
+    """How long a worker keeps a resource without a sign of life before another may take it."""
+    backoff_base_seconds: PositiveSeconds = 0.5
+    """Wait before the first retry of a failed step; each further wait doubles."""
+    backoff_cap_seconds: PositiveSeconds = 60.0
+    """Longest wait between two retries. At least backoff_base_seconds."""
+    shutdown_seconds: Annotated[float, Field(ge=0)] = 20.0
+    """Time that running steps are given to end when the process is told to stop."""
+    poll_seconds: PositiveSeconds = 5.0
+    """How often due work is looked for when no wake-up arrives."""
+
+    @field_validator("backoff_cap_seconds")
+    @classmethod
+    def _not_below_base(cls, cap: float, info: ValidationInfo) -> float:
+        if cap < info.data.get("backoff_base_seconds", cap):
+            raise ValueError("must not be less than backoff_base_seconds")
+        return cap
+
+
+class IdentitySettings(_Section):
+    token_ttl_seconds: PositiveCount = 86400
+    """How long a token is valid after the login."""
+    max_login_failures: PositiveCount = 5
+    """Failed logins in a row after which a user is locked out."""
+    lockout_seconds: PositiveCount = 900
+    """How long a lock-out lasts."""
+    anonymous_user: str = ""
+    """Name of the user that requests without a token act as. Empty: they are refused."""
+    password_min_length: Annotated[int, Field(ge=1, le=1024)] = 8
+    """Fewest characters of a new password."""
+    argon2_time_cost: PositiveCount = 3
+    """Passes over the memory for one password verification (RFC 9106)."""
+    argon2_parallelism: Annotated[int, Field(ge=1, le=64)] = 1
+    """Lanes of one password verification."""
+    argon2_memory_cost_kib: PositiveCount = 65536
+    """Memory of one password verification, in KiB; at least 8 for each lane. Two run at the same time."""
+
+    @field_validator("argon2_memory_cost_kib")
+    @classmethod
+    def _eight_per_lane(cls, memory: int, info: ValidationInfo) -> int:
+        if memory < 8 * info.data.get("argon2_parallelism", 1):
+            raise ValueError("must be at least 8 for each lane of argon2_parallelism")
+        return memory
+
+
+class Settings(_Section):
+    """The whole tree. Immutable; `Settings()` is the defaults and reads neither environment nor file."""
+
+    data_directory: Path = Path("/var/lib/stratal")
+    """Where Stratal keeps what it owns. An absolute path."""
+    database_url: SecretStr = SecretStr("")
+    """Database, as sqlite:////path or postgresql+psycopg://user:password@host/name.
+    Empty: the SQLite file stratal.db in data_directory."""
+    simulate: bool = False
+    """Use simulated hypervisors, storage and networks: nothing of the host is touched."""
+    node_name: str = ""
+    """Name of this node in the cluster. Empty: the host's name."""
+    metrics_listen: str = "127.0.0.1:6013"
+    """host:port of the process's own Prometheus metrics, which need no login. Empty: off."""
+    server: ServerSettings = ServerSettings()
+    log: LogSettings = LogSettings()
+    engine: EngineSettings = EngineSettings()
+    identity: IdentitySettings = IdentitySettings()
+
+    @field_validator("data_directory")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        # Backing chains name their files by absolute path, so a relative one would move with the process.
+        if not path.is_absolute():
+            raise ValueError("must be an absolute path")
+        return path
+
+    @field_validator("database_url")
+    @classmethod
+    def _default_and_check_database(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
+        text = url.get_secret_value()
+        if text == "":
+            return SecretStr(f"sqlite:///{info.data.get('data_directory', '')}/stratal.db")
+        if text.partition("://")[0].partition("+")[0] not in ("sqlite", "postgresql"):
+            raise ValueError("must begin with sqlite:// or postgresql+psycopg://")
+        return url
+
+    @field_validator("node_name")
+    @classmethod
+    def _default_node_name(cls, name: str) -> str:
+        return name.strip() or socket.gethostname()
+
+    @field_validator("metrics_listen")
+    @classmethod
+    def _check_listen(cls, listen: str) -> str:
+        if listen:
+            parse_listen(listen)
+        return listen
+
+
+class _Environment(Settings, BaseSettings):
+    """Lends the declarations to pydantic-settings, which knows how names of variables are made of them."""
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter=_NESTED)
+
+
+def parse_listen(listen: str) -> tuple[str, int]:
+    """`host:port` or `[IPv6]:port` as a pair. Raises ValueError with a reason to show."""
+    host, colon, port = listen.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError("an IPv6 address is written in brackets, as [::1]:6013")
+    # str.isdecimal alone also takes the digits of other scripts.
+    if not (host and colon and port.isascii() and port.isdecimal() and int(port) <= 65535):
+        raise ValueError("must be host:port, as 127.0.0.1:6013")
+    return host, int(port)
+
+
+def load_settings(file: Path | None, overrides: Mapping[str, object]) -> Settings:
+    """The settings of this process: overrides (flags) over environment over `file` over defaults.
+
+    `overrides` may be nested or have dotted names (`server.port`); None is a flag that was not given.
+    Raises `Invalid` that names the setting. `file`, when given, must exist.
+    """
+    values: dict[str, object] = {}
+    try:
+        # Lowest first: what is merged later wins.
+        _merge(values, _read_file(file) if file else {})
+        _merge(values, EnvSettingsSource(_Environment)())
+        for name, value in overrides.items():
+            _merge(values, _nested(name, value))
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        # "from None": a chained pydantic error would print what was put in, passwords too.
+        raise _first_problem(error) from None
+    except SettingsError as error:
+        raise Invalid(field="environment", reason=str(error)) from None
+
+
+def example_toml() -> str:
+    """A configuration file with every setting, its meaning and its default, each commented out.
+
+    As in sshd_config, `# ` begins prose and `#name` a setting, so that removing one `#` activates it.
+    """
+    head = (
+        f"Stratal's settings with their defaults. Each can also be given in the environment: "
+        f"{ENVIRONMENT_PREFIX}NODE_NAME, or {ENVIRONMENT_PREFIX}SERVER{_NESTED}PORT for port in [server]."
+    )
+    lines = [*_prose(head), ""]
+    sections: list[str] = []
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.default, _Section):
+            sections += [f"[{name}]", *_describe(type(field.default))]
+    return "\n".join([*lines, *_describe(Settings), *sections]).rstrip() + "\n"
+
+
+def _describe(section: type[_Section]) -> list[str]:
+    lines: list[str] = []
+    for name, field in section.model_fields.items():
+        if not isinstance(field.default, _Section):
+            lines += [*_prose(field.description or ""), f"#{name} = {_toml(field.default)}", ""]
+    return lines
+
+
+def _prose(text: str) -> list[str]:
+    return textwrap.wrap(text, width=100, initial_indent="# ", subsequent_indent="# ")
+
+
+def _toml(value: object) -> str:
+    """A default in TOML, of which JSON's numbers, booleans, strings and arrays are a part."""
+    if value is None:
+        value = ""
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
+
+
+def _read_file(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise Invalid(field=str(file), reason=reason) from None
+
+
+def _nested(dotted: str, value: object) -> dict[str, object]:
+    head, _, rest = dotted.partition(".")
+    return {head: _nested(rest, value) if rest else value}
+
+
+def _merge(into: dict[str, object], over: Mapping[str, object]) -> None:
+    for name, value in over.items():
+        if isinstance(value, Mapping):
+            below = into.get(name)
+            # A section is copied, so that nobody's own mapping changes by a later merge.
+            section = cast(dict[str, object], below) if isinstance(below, dict) else {}
+            _merge(section, cast(Mapping[str, object], value))
+            into[name] = section
+        elif value is not None:
+            into[name] = value
+
+
+def _first_problem(error: ValidationError) -> Invalid:
+    problem = error.errors(include_url=False, include_input=False)[0]
+    match problem["type"]:
+        case "extra_forbidden":
+            reason = "there is no such setting"
+        case "model_type":
+            reason = "is a section and needs settings of its own"
+        case "value_error":
+            reason = problem["msg"].removeprefix("Value error, ")
+        case _:
+            reason = problem["msg"].replace("Input should", "must")
+    return Invalid(field=".".join(str(part) for part in problem["loc"]), reason=reason)

@@ -1,0 +1,190 @@
+"""The rows of one kind: reading resources and writing their two halves.
+
+Called by `service` (which alone writes what is wanted) and by the reconcile engine (which alone writes what
+was observed). Rows with `deleted_at` set are tombstones and are never seen from here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
+
+from stratal.kernel.fields import Spec, Status
+from stratal.kernel.kind import Kind
+from stratal.kernel.labels import Label, labels_of
+from stratal.kernel.state import ResourceState, derive_state
+from stratal.kernel.transaction import Transaction
+
+S = TypeVar("S", bound=Spec)
+T = TypeVar("T", bound=Status)
+
+
+@dataclass(kw_only=True)
+class Resource(Generic[S, T]):
+    """One resource, as it was at the moment of its transaction."""
+
+    kind: Kind[S, T]
+    spec: S
+    status: T
+    irreconcilable: list[str]
+    labels: list[Label]
+
+    @property
+    def id(self) -> int:
+        return self.spec.id
+
+    @property
+    def state(self) -> ResourceState:
+        return derive_state(self.spec, self.status, self.irreconcilable)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing(Generic[S, T]):
+    """A page of resources, and how many there are on all pages."""
+
+    items: list[Resource[S, T]]
+    total_count: int
+
+
+class Store(Generic[S, T]):
+    """The rows of one kind. Stateless: its statements are built once and shared."""
+
+    def __init__(self, kind: Kind[S, T]) -> None:
+        self.kind = kind
+        self._spec, self._status = kind.tables.spec, kind.tables.status
+        self._spec_fields = kind.spec.__struct_fields__
+        self._status_fields = kind.status.__struct_fields__
+        self._all = (
+            select(
+                *(self._spec.c[name] for name in self._spec_fields),
+                *(self._status.c[name] for name in self._status_fields),
+                self._status.c.irreconcilable,
+            )
+            .join_from(self._spec, self._status, self._spec.c.id == self._status.c.id)
+            .where(self._spec.c.deleted_at.is_(None))
+        )
+        self._one = self._all.where(self._spec.c.id == bindparam("wanted"))
+        self._locked = self._one.with_for_update()
+        self._change_spec = update(self._spec).where(self._spec.c.id == bindparam("wanted"))
+        self._change_status = update(self._status).where(self._status.c.id == bindparam("wanted"))
+
+    def get(
+        self, transaction: Transaction, id: int, *, lock: bool = False, labels: bool = True
+    ) -> Resource[S, T] | None:
+        """The resource, or None. With `lock`, nobody else changes it until the transaction ends."""
+        row = transaction.execute(self._locked if lock else self._one, {"wanted": id}).first()
+        if row is None:
+            return None
+        attached = labels_of(transaction, self.kind.name, [id]) if labels else {}
+        return self._resource(row, attached.get(id, []))
+
+    def find(
+        self, transaction: Transaction, *where: ColumnElement[bool], labels: bool = True
+    ) -> list[Resource[S, T]]:
+        """Every resource for which all conditions hold, in the order of their ids."""
+        rows = transaction.execute(self._all.where(*where).order_by(self._spec.c.id)).all()
+        return self._resources(transaction, rows) if labels else [self._resource(row, []) for row in rows]
+
+    def page(
+        self,
+        transaction: Transaction,
+        where: Sequence[ColumnElement[bool]],
+        order_by: Sequence[ColumnElement[Any]],
+        *,
+        limit: int,
+        offset: int,
+    ) -> Listing[S, T]:
+        """A page of the resources for which all conditions hold, and the count of all of them."""
+        chosen = self._all.where(*where)
+        rows = transaction.execute(chosen.order_by(*order_by).limit(limit).offset(offset)).all()
+        if 0 < len(rows) < limit or (not rows and offset == 0):
+            total = offset + len(rows)
+        else:
+            total = self.count(transaction, *where)
+        return Listing(items=self._resources(transaction, rows), total_count=total)
+
+    def count(self, transaction: Transaction, *where: ColumnElement[bool]) -> int:
+        """How many live resources there are for which all conditions hold."""
+        statement = select(func.count()).where(self._spec.c.deleted_at.is_(None), *where)
+        # the status table is joined only where a condition asks for it: a count over one table can
+        # be answered from an index
+        tables = {
+            column.table for clause in where for column in _columns_in(clause) if column.table is not None
+        }
+        source = self._spec
+        if self._status in tables:
+            source = self._spec.join(self._status, self._spec.c.id == self._status.c.id)
+        return transaction.execute(statement.select_from(source)).scalar_one()
+
+    def insert(self, transaction: Transaction, spec: Mapping[str, Any]) -> int:
+        """Write the rows of a new resource, nothing observed yet. Returns its id."""
+        base: dict[str, Any] = {"created_at": transaction.now, "updated_at": transaction.now}
+        id = transaction.insert_row(
+            self._spec,
+            {**base, "etag": transaction.entropy.etag(), "uuid": transaction.entropy.uuid(), **spec},
+        )
+        fresh = self.kind.status(id=id, etag=transaction.entropy.etag(), **base)
+        observed = {name: getattr(fresh, name) for name in self._status_fields}
+        transaction.execute(self._status.insert(), {**observed, "irreconcilable": []})
+        return id
+
+    def change_spec(self, transaction: Transaction, id: int, values: Mapping[str, Any]) -> None:
+        """Write columns of the spec as a user's change: a new etag, and `updated_at` moves."""
+        stamped = {"etag": transaction.entropy.etag(), "updated_at": transaction.now, **values}
+        transaction.execute(self._change_spec.values(**stamped), {"wanted": id})
+
+    def mark(self, transaction: Transaction, id: int, values: Mapping[str, Any]) -> None:
+        """Write columns of the spec that no user sets (times of its life, private ones): the etag stays."""
+        transaction.execute(self._change_spec.values(**values), {"wanted": id})
+
+    def change_status(
+        self, transaction: Transaction, id: int, status: T, irreconcilable: Sequence[str]
+    ) -> None:
+        """Write what was observed."""
+        values = {name: getattr(status, name) for name in self._status_fields if name != "id"}
+        stamped = {
+            **values,
+            "etag": transaction.entropy.etag(),
+            "updated_at": transaction.now,
+            "irreconcilable": list(irreconcilable),
+        }
+        transaction.execute(self._change_status.values(**stamped), {"wanted": id})
+
+    def bury(self, transaction: Transaction, id: int) -> None:
+        """Turn both rows into tombstones."""
+        transaction.execute(
+            self._change_spec.values(deletion_finish=transaction.now, deleted_at=transaction.now),
+            {"wanted": id},
+        )
+        transaction.execute(self._change_status.values(deleted_at=transaction.now), {"wanted": id})
+
+    def private(self, transaction: Transaction, id: int, column: str) -> Any:
+        """One private column of a live resource, or None."""
+        statement = select(self._spec.c[column]).where(
+            self._spec.c.id == id, self._spec.c.deleted_at.is_(None)
+        )
+        return transaction.execute(statement).scalar_one_or_none()
+
+    def _resources(self, transaction: Transaction, rows: Sequence[Row[Any]]) -> list[Resource[S, T]]:
+        ids = [row[0] for row in rows]
+        attached = labels_of(transaction, self.kind.name, ids) if ids else {}
+        return [self._resource(row, attached.get(row[0], [])) for row in rows]
+
+    def _resource(self, row: Row[Any], labels: list[Label]) -> Resource[S, T]:
+        border = len(self._spec_fields)
+        return Resource(
+            kind=self.kind,
+            spec=self.kind.spec(**dict(zip(self._spec_fields, row, strict=False))),
+            status=self.kind.status(**dict(zip(self._status_fields, row[border:], strict=False))),
+            irreconcilable=row[-1],
+            labels=labels,
+        )
+
+
+def _columns_in(clause: ColumnElement[bool]) -> list[Any]:
+    from sqlalchemy.sql import visitors
+
+    return [
+        element for element in visitors.iterate(clause) if getattr(element, "__visit_name__", "") == "column"
+    ]

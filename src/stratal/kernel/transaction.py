@@ -1,0 +1,45 @@
+"""One unit of work on the database: what services and reconcilers are handed.
+
+Made by `database` only. A transaction knows its time and its chance, runs statements, and collects what
+is to happen once it is durable (waking the reconcile engine).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.base import Executable
+from sqlalchemy.sql.dml import ReturningInsert
+
+from stratal.kernel.clock import Clock, Entropy
+
+
+class Transaction:
+    """Statements that take effect together, at one moment, or not at all."""
+
+    def __init__(self, connection: Connection, clock: Clock, entropy: Entropy) -> None:
+        self._connection = connection
+        self.now: datetime = clock.now()
+        self.entropy = entropy
+        #: whether work was asked for: the engine is woken when this transaction has become durable
+        self.wakes_engine = False
+
+    @property
+    def dialect(self) -> str:
+        return self._connection.dialect.name
+
+    def execute(
+        self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        return self._connection.execute(statement, parameters)
+
+    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """An INSERT that knows ON CONFLICT, in the dialect of this database."""
+        return postgresql.insert(table) if self.dialect == "postgresql" else sqlite.insert(table)
+
+    def insert_row(self, table: Table, values: Mapping[str, Any]) -> int:
+        """Insert one row and return its id."""
+        statement: ReturningInsert[Any] = table.insert().returning(table.c.id)
+        return int(self._connection.execute(statement, dict(values)).scalar_one())

@@ -1,0 +1,150 @@
+"""Group commit for SQLite: one thread writes, and one fsync makes durable all that was waiting.
+
+Called by `database` only.
+"""
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from stratal.kernel.errors import Unavailable
+from stratal.kernel.failures import explained
+from stratal.kernel.transaction import Transaction
+
+_MOST_JOBS = 64
+"""Jobs in one commit at most, so that the first of them does not wait long for the last."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    work: Callable[[Transaction], Any]
+    succeed: Callable[[Any], None]
+    fail: Callable[[BaseException], None]
+
+
+class _Observer(Protocol):
+    def observe_commit(self, jobs: int, seconds: float) -> None: ...
+
+
+class _BatchBrokenError(Exception):
+    """The whole transaction is gone (a full disk does that), not just the job that noticed."""
+
+
+class GroupCommitWriter:
+    """Runs jobs in the order in which they came, each in a savepoint of a shared transaction."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        begin: Callable[[Connection], Transaction],
+        committed: Callable[[Transaction], None],
+        observer: _Observer | None,
+    ) -> None:
+        self._engine = engine
+        self._begin = begin
+        self._committed = committed
+        self._observer = observer
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._closing = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="db-writer", daemon=True)
+        self._thread.start()
+
+    def submit(
+        self,
+        work: Callable[[Transaction], Any],
+        succeed: Callable[[Any], None],
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        """Queue a job. One of the two callbacks is called, from the writer's thread, when it is decided."""
+        with self._closing:
+            if not self._closed:
+                self._jobs.put(_Job(work, succeed, fail))
+                return
+        fail(Unavailable(reason="the server is shutting down"))
+
+    def close(self) -> None:
+        """Finish the jobs that were submitted, then end the thread."""
+        with self._closing:
+            self._closed = True
+            self._jobs.put(None)
+        self._thread.join()
+        self._engine.dispose()
+
+    def _run(self) -> None:
+        while True:
+            batch = self._next_batch()
+            if batch is None:
+                return
+            started = time.perf_counter()
+            try:
+                outcomes = self._commit(batch)
+            except Exception:  # the batch as a whole failed; alone, each job gets its own answer
+                outcomes = [outcome for job in batch for outcome in self._commit_alone(job)]
+            if self._observer is not None:
+                self._observer.observe_commit(len(batch), time.perf_counter() - started)
+            for answer in outcomes:
+                answer()
+
+    def _next_batch(self) -> list[_Job] | None:
+        first = self._jobs.get()
+        if first is None:
+            return None
+        batch = [first]
+        with contextlib.suppress(queue.Empty):
+            while len(batch) < _MOST_JOBS:
+                job = self._jobs.get_nowait()
+                if job is None:
+                    self._jobs.put(None)
+                    break
+                batch.append(job)
+        return batch
+
+    def _commit_alone(self, job: _Job) -> list[Callable[[], None]]:
+        try:
+            return self._commit([job])
+        except _BatchBrokenError as error:
+            failure = explained(error.__cause__ or error)
+        except Exception as error:
+            failure = explained(error)
+        return [lambda: job.fail(failure)]
+
+    def _commit(self, batch: list[_Job]) -> list[Callable[[], None]]:
+        """Run the batch in one transaction. Returns what to call now that it is durable."""
+        answers: list[Callable[[], None]] = []
+        with self._engine.begin() as connection:
+            for job in batch:
+                answers.append(self._attempt(connection, job))
+        return answers
+
+    def _attempt(self, connection: Connection, job: _Job) -> Callable[[], None]:
+        connection.exec_driver_sql("SAVEPOINT job")
+        transaction = self._begin(connection)
+        try:
+            result = job.work(transaction)
+        except BaseException as error:
+            self._undo(connection, error)
+            failure = explained(error)
+            return lambda: job.fail(failure)
+        connection.exec_driver_sql("RELEASE job")
+
+        def succeed() -> None:
+            self._committed(transaction)
+            job.succeed(result)
+
+        return succeed
+
+    @staticmethod
+    def _undo(connection: Connection, error: BaseException) -> None:
+        try:
+            connection.exec_driver_sql("ROLLBACK TO job")
+            connection.exec_driver_sql("RELEASE job")
+        except DBAPIError:
+            raise _BatchBrokenError from error
