@@ -1,0 +1,64 @@
+"""Databases for tests, and the rule that in CI nothing may be skipped."""
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import postgres
+
+#: Set in CI, where everything is installed: there a skipped test is one that nobody runs.
+NO_SKIPS = os.environ.get("STRATAL_NO_SKIPS") == "1"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Generator[postgres.Server]:
+    """A PostgreSQL server of this test process, started when the first test asks for it."""
+    try:
+        with postgres.running() as server:
+            yield server
+    except postgres.PostgresNotInstalledError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.Server) -> Generator[str]:
+    """A new empty database on PostgreSQL, as a SQLAlchemy URL."""
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A SQLite database that does not exist yet, as a SQLAlchemy URL."""
+    return f"sqlite:///{tmp_path}/stratal.db"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Runs the test twice: on a new SQLite and on a new PostgreSQL database."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+def _skips(config: pytest.Config) -> list[str]:
+    """Where and why something was skipped, each once however many workers say so; empty inside a worker."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(config, "workerinput"):
+        return []
+    # A skip's longrepr is its file, its line and its reason.
+    return sorted({f"{report.nodeid}: {report.longrepr[2]}" for report in reporter.stats.get("skipped", [])})
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if NO_SKIPS and exitstatus == pytest.ExitCode.OK and _skips(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if NO_SKIPS and (skips := _skips(config)):
+        terminalreporter.section("skipped, which STRATAL_NO_SKIPS=1 forbids", red=True)
+        for skip in skips:
+            terminalreporter.line(f"FAILED {skip}", red=True)
