@@ -4,7 +4,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench serve setup lock clean lint
+.PHONY: help demo test check bench serve setup lock clean
+.PHONY: lint lint-style lint-format lint-types lint-imports
 
 bin := .venv/bin
 pytest := $(bin)/python -m pytest
@@ -54,8 +55,18 @@ clean: ## remove all that was made here, .venv and .tools too
 	rm -rf .venv .tools .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
+# All four report, whichever fail.
 lint:
+	@$(MAKE) --no-print-directory --keep-going lint-style lint-format lint-types lint-imports
+
+lint-style:
 	$(bin)/ruff check
+
+lint-format:
 	$(bin)/ruff format --check
+
+lint-types:
 	$(bin)/pyright
+
+lint-imports:
 	$(bin)/lint-imports --no-logo
