@@ -39,7 +39,7 @@ _MAX_DEPTH = 8
 
 def get_logger(name: str) -> FilteringBoundLogger:
     """The logger of a module, by its `__name__`. May be made before `configure_logs` is called."""
-    return cast(FilteringBoundLogger, structlog.get_logger(logger=name))
+    return cast(FilteringBoundLogger, structlog.get_logger(name))
 
 
 def configure_logs(level: str, format: Literal["json", "console"], stream: TextIO) -> None:
@@ -50,8 +50,13 @@ def configure_logs(level: str, format: Literal["json", "console"], stream: TextI
     """
     threshold = logging.getLevelNamesMapping()[level.upper()]
     sink = _Sink(stream)
+
+    def output(name: str = "") -> _Output:
+        return _Output(sink, name)
+
     common: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
@@ -60,10 +65,10 @@ def configure_logs(level: str, format: Literal["json", "console"], stream: TextI
     structlog.configure(
         processors=[*common, *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=lambda *_: sink,
+        logger_factory=output,
         cache_logger_on_first_use=True,
     )
-    _route_stdlib(threshold, [structlog.stdlib.add_logger_name, *common], rendering, sink)
+    _route_stdlib(threshold, common, rendering, sink)
 
 
 def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -136,8 +141,13 @@ class _Sink:
             self._stream.write(line + "\n")
             self._stream.flush()
 
-    # structlog calls its output by the name of the level.
-    debug = info = warning = error = critical = exception = log = msg = write
+
+class _Output:
+    """What structlog hands rendered lines to, by a method named like the level."""
+
+    def __init__(self, sink: _Sink, name: str) -> None:
+        self.name = name
+        self.debug = self.info = self.warning = self.error = self.critical = sink.write
 
 
 class _StdlibRoute(logging.Handler):

@@ -1,0 +1,1 @@
+"""Who may ask: users, projects, roles, tokens, access keys, RSA keys."""
