@@ -35,7 +35,7 @@ _ATTEMPTS = 5
 class CommitObserver(Protocol):
     """Who wants to know of commits: the process's metrics."""
 
-    def observe_commit(self, jobs: int, seconds: float) -> None: ...
+    def observe_commit(self, *, jobs: int, seconds: float) -> None: ...
 
 
 class Database:

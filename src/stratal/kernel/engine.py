@@ -39,7 +39,7 @@ RELEASE = Effect("engine.release")
 class ReconcileObserver(Protocol):
     """Who wants to know of reconciliations: the process's metrics."""
 
-    def observe_reconcile(self, kind: str, outcome: str, seconds: float) -> None: ...
+    def observe_reconcile(self, *, kind: str, outcome: str, seconds: float) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +193,9 @@ class Engine:
                 self._running[lease.kind] -= 1
             self._wake.set()
             if self._observer is not None:
-                self._observer.observe_reconcile(lease.kind, outcome, time.perf_counter() - started)
+                self._observer.observe_reconcile(
+                    kind=lease.kind, outcome=outcome, seconds=time.perf_counter() - started
+                )
 
     def _reconcile(self, lease: Lease) -> None:
         reconciler = self._reconcilers.get(lease.kind)

@@ -28,6 +28,17 @@ class Scope(StrEnum):
     PROJECT = "project"
 
 
+class Profile(StrEnum):
+    """What sort of thing a kind is to the role policy, unless the policy names the kind itself."""
+
+    #: the installation's own hardware and set-up: cluster roles only
+    INFRASTRUCTURE = "infrastructure"
+    #: a catalogue that everybody may read
+    CATALOGUE = "catalogue"
+    #: what tenants work with, inside their project
+    TENANT = "tenant"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reference:
     """A spec field that names another resource.
@@ -57,6 +68,7 @@ class Kind(Generic[S, T]):
     status: type[T]
     #: spec columns that are never shown (verifiers, client-side blobs); all have defaults
     private: type[msgspec.Struct] | None = None
+    profile: Profile | None = None
     references: tuple[Reference, ...] = ()
     #: sets of spec columns whose values together are unique among resources that are not being deleted
     unique: tuple[tuple[str, ...], ...] = ()
@@ -77,6 +89,8 @@ class Kind(Generic[S, T]):
             metadata=self.metadata,
         )
         object.__setattr__(self, "tables", tables)
+        if self.profile is None:
+            object.__setattr__(self, "profile", _PROFILE_OF[self.scope])
 
     @property
     def scope(self) -> Scope:
@@ -103,6 +117,8 @@ class RecordKind(Generic[R]):
 
 
 AnyKind = Kind[Any, Any]
+
+_PROFILE_OF = {Scope.CLUSTER: Profile.INFRASTRUCTURE, Scope.PROJECT: Profile.TENANT}
 
 
 class Catalogue:

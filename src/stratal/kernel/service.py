@@ -35,6 +35,8 @@ class ResourceService(Generic[S, T]):
 
     create_body: ClassVar[type[msgspec.Struct] | None] = None
     update_body: ClassVar[type[msgspec.Struct] | None] = None
+    #: whether `prepare_create` and `prepare_update` do anything, and so are worth a thread
+    prepares: ClassVar[bool] = False
 
     def __init__(self, kind: Kind[S, T], catalogue: Catalogue) -> None:
         self.kind = kind
@@ -42,6 +44,16 @@ class ResourceService(Generic[S, T]):
         self.store = Store(kind)
         self.columns = kind.tables.spec.c
         self._fields: Fields = fields_of(kind)
+
+    # -- before the transaction ----------------------------------------------------------------------
+
+    def prepare_create(self, access: Access, body: Any) -> Any:
+        """What takes time before a creation (hashing, decrypting). Its result is the body from then on."""
+        return body
+
+    def prepare_update(self, access: Access, id: int, body: Any) -> Any:
+        """What takes time before an update. Its result is the body from then on."""
+        return body
 
     # -- hooks ---------------------------------------------------------------------------------------
 
@@ -152,7 +164,7 @@ class ResourceService(Generic[S, T]):
         values: Change,
     ) -> Resource[S, T]:
         """Write new values of spec columns, and down who did it."""
-        before = {name: getattr(resource.spec, name) for name in values}
+        before = {name: getattr(resource.spec, name, None) for name in values}
         effective = {name: value for name, value in values.items() if value != before[name]}
         if effective:
             self._check_unique(
@@ -163,6 +175,17 @@ class ResourceService(Generic[S, T]):
             self._wake_targets(transaction, before)
         old = {name: before[name] for name in effective}
         return self._written(transaction, access, action, resource.id, old, effective)
+
+    def acted(
+        self,
+        transaction: Transaction,
+        access: Access,
+        resource: Resource[S, T],
+        action: str,
+        what: Change,
+    ) -> Resource[S, T]:
+        """Write down an action that changed something beside the spec, and ask for a look."""
+        return self._written(transaction, access, action, resource.id, None, what)
 
     def _written(
         self,
@@ -179,7 +202,6 @@ class ResourceService(Generic[S, T]):
         if resource is None:
             raise NotFound(kind=self.kind.name, id=id)
         self._wake_targets(transaction, msgspec.structs.asdict(resource.spec))
-        shown = frozenset(self.kind.spec.__struct_fields__)
         record_audit(
             transaction,
             access,
@@ -187,8 +209,8 @@ class ResourceService(Generic[S, T]):
             resource_type=self.kind.name,
             resource_id=id,
             resource_name=resource.spec.name,
-            old_data=_documented(old, shown),
-            new_data=_documented(new, shown),
+            old_data=self._documented(old),
+            new_data=self._documented(new),
         )
         return resource
 
@@ -254,9 +276,9 @@ class ResourceService(Generic[S, T]):
                     reason=f"{users} {kind.name} still in {self.kind.name} {id}: delete or move them first"
                 )
 
-
-def _documented(values: Change | None, shown: frozenset[str]) -> dict[str, Any] | None:
-    """The values as the audit log keeps them: only columns that everybody with access sees anyway."""
-    if values is None:
-        return None
-    return {name: msgspec.to_builtins(value) for name, value in values.items() if name in shown}
+    def _documented(self, values: Change | None) -> dict[str, Any] | None:
+        """The values as the audit log keeps them: without private columns, in which secrets live."""
+        if values is None:
+            return None
+        hidden = frozenset(self.kind.private.__struct_fields__ if self.kind.private else ())
+        return {name: msgspec.to_builtins(value) for name, value in values.items() if name not in hidden}

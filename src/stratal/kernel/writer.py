@@ -30,7 +30,7 @@ class _Job:
 
 
 class _Observer(Protocol):
-    def observe_commit(self, jobs: int, seconds: float) -> None: ...
+    def observe_commit(self, *, jobs: int, seconds: float) -> None: ...
 
 
 class _BatchBrokenError(Exception):
@@ -89,7 +89,7 @@ class GroupCommitWriter:
             except Exception:  # the batch as a whole failed; alone, each job gets its own answer
                 outcomes = [outcome for job in batch for outcome in self._commit_alone(job)]
             if self._observer is not None:
-                self._observer.observe_commit(len(batch), time.perf_counter() - started)
+                self._observer.observe_commit(jobs=len(batch), seconds=time.perf_counter() - started)
             for answer in outcomes:
                 answer()
 

@@ -1,0 +1,1 @@
+"""Projects: the tenants. Every resource of a project-scoped kind belongs to one."""

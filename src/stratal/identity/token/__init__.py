@@ -1,0 +1,1 @@
+"""Tokens: the proof of a login, for a project or for none."""
