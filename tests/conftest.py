@@ -19,7 +19,7 @@ def postgres_server() -> Generator[postgres.Server]:
     try:
         with postgres.running() as server:
             yield server
-    except postgres.PostgresNotInstalledError as error:
+    except postgres.PostgresNotInstalled as error:
         pytest.skip(str(error))
 
 

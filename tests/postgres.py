@@ -28,11 +28,11 @@ _START_SECONDS = 60
 _STOP_SECONDS = 30
 
 
-class PostgresNotInstalledError(Exception):
+class PostgresNotInstalled(Exception):
     """The server's binaries are not on this machine."""
 
 
-class PostgresFailedError(Exception):
+class PostgresFailed(Exception):
     """A server did not start, or did not stop."""
 
 
@@ -66,7 +66,7 @@ def running(*, settings: dict[str, str] | None = None) -> Generator[Server]:
     started it does, so that a killed test process leaves none behind: start it in a thread that lives as long
     as the server is needed.
 
-    Raises PostgresNotInstalledError or PostgresFailedError.
+    Raises PostgresNotInstalled or PostgresFailed.
     """
     binaries = _binaries()
     # Not pytest's directory, which other users may not enter, nor a long TMPDIR: a socket's path has at most
@@ -85,7 +85,7 @@ def running(*, settings: dict[str, str] | None = None) -> Generator[Server]:
 def _binaries() -> Path:
     versions = [int(path.name) for path in _INSTALLED.glob("[0-9]*") if (path / "bin" / "postgres").exists()]
     if not versions or max(versions) < _OLDEST_VERSION:
-        raise PostgresNotInstalledError(
+        raise PostgresNotInstalled(
             f"no PostgreSQL {_OLDEST_VERSION} or newer in {_INSTALLED}: run tools/setup check"
         )
     return _INSTALLED / str(max(versions)) / "bin"
@@ -107,7 +107,7 @@ def _initialise(binaries: Path, directory: Path) -> None:
     ]
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise PostgresFailedError(f"initdb failed:\n{done.stdout}{done.stderr}")
+        raise PostgresFailed(f"initdb failed:\n{done.stdout}{done.stderr}")
 
 
 @contextmanager
@@ -147,7 +147,7 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", directory: Path, log: 
             _connect(directory).close()
         except psycopg.OperationalError as error:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise PostgresFailedError(f"the server did not start: {error}\n{log.read_text()}") from error
+                raise PostgresFailed(f"the server did not start: {error}\n{log.read_text()}") from error
             time.sleep(0.02)
         else:
             return
@@ -160,7 +160,7 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        raise PostgresFailedError(f"killed: it did not stop within {_STOP_SECONDS} s") from None
+        raise PostgresFailed(f"killed: it did not stop within {_STOP_SECONDS} s") from None
 
 
 def _connect(directory: Path) -> "psycopg.Connection[tuple[object, ...]]":
