@@ -3,6 +3,7 @@
 import types
 import typing
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 import msgspec
@@ -11,8 +12,6 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from stratal.kernel.fields import NullTime
-
-_SQLITE_FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -29,7 +28,8 @@ class UtcTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         if value is None or dialect.name == "postgresql":
             return value
-        return value.astimezone(UTC).strftime(_SQLITE_FORM)
+        # not strftime, which writes years before 1000 with fewer digits
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -66,6 +66,42 @@ class StringSliceColumn(TypeDecorator[list[str]]):
         return value.split(",") if value else []
 
 
+class EnumColumn(TypeDecorator[StrEnum]):
+    """One of the values of a StrEnum, stored as text."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, enum: type[StrEnum]) -> None:
+        super().__init__()
+        self.enum = enum
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
+        return None if value is None else self.enum(value)
+
+
+class JsonColumn(TypeDecorator[Any]):
+    """A struct, a map or a list, as JSON with sorted keys, so that equal values are equal texts."""
+
+    impl = JSON
+    cache_ok = True
+
+    def __init__(self, hint: Any) -> None:
+        super().__init__(none_as_null=True)
+        self.hint = hint
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.JSONB(none_as_null=True))
+        return dialect.type_descriptor(JSON(none_as_null=True))
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else msgspec.to_builtins(value, order="deterministic")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else msgspec.convert(value, self.hint)
+
+
 def column_type(hint: Any) -> tuple[TypeEngine[Any], bool]:
     """The column type for a field's type, and whether it may be null.
 
@@ -89,11 +125,11 @@ def column_type(hint: Any) -> tuple[TypeEngine[Any], bool]:
     scalar = _SCALARS.get(hint)
     if scalar is not None:
         return scalar, nullable
-    if isinstance(hint, type) and issubclass(hint, str):  # StrEnum
-        return Text(), nullable
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return EnumColumn(hint), nullable
     if typing.get_origin(hint) is list and _is_text(typing.get_args(hint)[0]):
         return StringSliceColumn(), nullable
-    return JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql"), nullable
+    return JsonColumn(hint), nullable
 
 
 def _is_text(hint: Any) -> bool:
