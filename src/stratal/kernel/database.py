@@ -6,22 +6,27 @@ fsync for all of them. That is what makes durable commits (WAL, synchronous FULL
 commits itself; there every job is a transaction of its own on a pool of threads.
 
 A function given to `read` or `write` touches nothing but its transaction, because it may run twice: once
-more after a serialisation failure, or alone after the batch that it was part of broke.
+more after a deadlock or a lost connection, or alone after the batch that it was part of broke.
 """
 
 import asyncio
+import random
+import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolExhaustedError
 from sqlalchemy.pool import QueuePool
 
 from stratal.kernel.clock import Clock, Entropy, SystemClock, SystemEntropy
-from stratal.kernel.failures import explained, may_be_repeated
+from stratal.kernel.failures import OutcomeUnknown, explained, may_be_repeated
 from stratal.kernel.query import register_sqlite_functions
 from stratal.kernel.transaction import Transaction
+from stratal.kernel.work import write_down
 from stratal.kernel.writer import GroupCommitWriter
 
 R = TypeVar("R")
@@ -30,6 +35,10 @@ Work = Callable[[Transaction], R]
 _READ_THREADS = 8
 _WRITE_THREADS = 16
 _ATTEMPTS = 5
+_LONGEST_REST = 0.1
+"""Seconds before a transaction that gave way to another one is tried for the last time."""
+
+_FAILURES = (DBAPIError, PoolExhaustedError, sqlite3.Error)  # the last from opening a connection
 
 
 class CommitObserver(Protocol):
@@ -59,19 +68,26 @@ class Database:
         if self.is_sqlite:
             self.engine = _sqlite_engine(self.url, immediate=False)
             self._writer = GroupCommitWriter(
-                _sqlite_engine(self.url, immediate=True), self._begin, self._committed, observer
+                _sqlite_engine(self.url, immediate=True), self._perform, self._committed, observer
             )
+            self._viewer = self.engine
         else:
             self.engine = _postgresql_engine(self.url)
+            self._viewer = self.engine.execution_options(isolation_level="REPEATABLE READ")
+            self._observer = observer
             self._writers = ThreadPoolExecutor(_WRITE_THREADS, thread_name_prefix="db-write")
 
     def read(self, work: Work[R]) -> R:
         """Run `work` on one consistent view, in this thread. What it writes is undone."""
-        try:
-            with self.engine.connect() as connection:
-                return work(self._begin(connection))
-        except DBAPIError as error:
-            raise explained(error) from error
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with self._viewer.connect() as connection:
+                    return work(self._begin(connection))
+            except _FAILURES as error:
+                if attempt < _ATTEMPTS and _connection_was_stale(error):
+                    continue
+                raise explained(error) from error
+        raise AssertionError("unreachable")
 
     async def read_async(self, work: Work[R], *, quick: bool = False) -> R:
         """`read`, without blocking the event loop.
@@ -127,21 +143,49 @@ class Database:
         if transaction.wakes_engine:
             self.on_work()
 
+    def _perform(self, connection: Connection, work: Work[R]) -> tuple[R, Transaction]:
+        transaction = self._begin(connection)
+        result = work(transaction)
+        write_down(transaction)
+        return result, transaction
+
     def _write_alone(self, work: Work[R]) -> R:
+        started = time.perf_counter()
         for attempt in range(1, _ATTEMPTS + 1):
+            committing = False
             try:
                 with self.engine.begin() as connection:
-                    transaction = self._begin(connection)
-                    result = work(transaction)
+                    result, transaction = self._perform(connection, work)
                     if transaction.wakes_engine:
                         connection.execute(_NOTIFY)
-            except DBAPIError as error:
-                if attempt < _ATTEMPTS and may_be_repeated(error):
+                    committing = True
+            except _FAILURES as error:
+                stale = _connection_was_stale(error)
+                if stale and committing:
+                    raise OutcomeUnknown(
+                        reason="the connection to the database broke while a change was being committed"
+                    ) from error
+                if attempt < _ATTEMPTS and (stale or _gave_way(error)):
+                    time.sleep(random.uniform(0, _LONGEST_REST * attempt / _ATTEMPTS))  # noqa: S311
                     continue
                 raise explained(error) from error
             self._committed(transaction)
+            if self._observer is not None:
+                self._observer.observe_commit(jobs=1, seconds=time.perf_counter() - started)
             return result
         raise AssertionError("unreachable")
+
+
+def _connection_was_stale(error: Exception) -> bool:
+    """Whether a connection from the pool proved dead, as all are after a restart of the server.
+
+    The pool makes new ones from then on; when the server is still away, that fails with another error.
+    """
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def _gave_way(error: Exception) -> bool:
+    return isinstance(error, DBAPIError) and may_be_repeated(error)
 
 
 _NOTIFY = text("NOTIFY stratal_work")
@@ -154,7 +198,6 @@ def _sqlite_engine(url: URL, *, immediate: bool) -> Engine:
         poolclass=QueuePool,
         pool_size=1 if immediate else _READ_THREADS * 4,
         max_overflow=0 if immediate else -1,
-        pool_reset_on_return=None if immediate else "rollback",
         connect_args={"check_same_thread": False, "isolation_level": None, "timeout": 5.0},
         query_cache_size=2048,
     )
@@ -184,6 +227,14 @@ def _postgresql_engine(url: URL) -> Engine:
         pool_size=_READ_THREADS + _WRITE_THREADS,
         max_overflow=16,
         pool_pre_ping=False,
-        connect_args={"options": "-c timezone=UTC", "application_name": "stratal"},
+        connect_args={
+            # A process that stalls inside a transaction must not keep its locks: nobody could take over.
+            "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=30s",
+            "application_name": "stratal",
+            "connect_timeout": 10,
+            "keepalives_idle": 15,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+        },
         query_cache_size=2048,
     )

@@ -8,7 +8,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +19,7 @@ from structlog import get_logger
 from stratal.kernel import work
 from stratal.kernel.database import Database
 from stratal.kernel.effects import Effect
-from stratal.kernel.errors import StratalError, Unavailable
+from stratal.kernel.errors import StratalError
 from stratal.kernel.journal import Level, last_event, record_event
 from stratal.kernel.kind import Catalogue
 from stratal.kernel.outcome import record_outcome
@@ -34,6 +34,12 @@ CLAIM = Effect("engine.claim")
 LOOK = Effect("engine.look")
 RECORD = Effect("engine.record")
 RELEASE = Effect("engine.release")
+
+_SHORTEST_PAUSE = 0.01
+"""Seconds between claims when rows are due that another process is just claiming."""
+
+_PAUSE_AFTER_FAILURE = 1.0
+_LONGEST_MESSAGE = 2000
 
 
 class ReconcileObserver(Protocol):
@@ -53,7 +59,7 @@ class EngineSettings:
 
 
 class Engine:
-    """Runs the reconcilers of this process. `start` once, `stop` once."""
+    """Runs the reconcilers of this process, and claims nothing of other kinds. `start` once, `stop` once."""
 
     def __init__(
         self,
@@ -66,8 +72,9 @@ class Engine:
         observer: ReconcileObserver | None = None,
     ) -> None:
         self._database = database
-        self._catalogue = catalogue
         self._reconcilers = {reconciler.kind.name: reconciler for reconciler in reconcilers}
+        if unknown := [name for name in self._reconcilers if catalogue.get(name) is None]:
+            raise ValueError(f"reconcilers of kinds that are not in the catalogue: {', '.join(unknown)}")
         self._stores: dict[str, Store[Any, Any]] = {
             name: Store(reconciler.kind) for name, reconciler in self._reconcilers.items()
         }
@@ -76,14 +83,24 @@ class Engine:
         self._observer = observer
         self._wake = threading.Event()
         self._stopping = False
+        self._abandoned = False
         self._lock = threading.Lock()
         self._held: dict[tuple[str, int], Lease] = {}
+        #: until when each held lease is certainly good, on this process's monotonic clock
+        self._good_until: dict[tuple[str, int], float] = {}
+        #: leases that nobody works under and that the database was not there to take back
+        self._unreturned: list[Lease] = []
         self._running: Counter[str] = Counter()
+        #: on a database of one process, leases from before its start belong to the dead
+        self._has_heirlooms = database.is_sqlite
+        self._renew_every = settings.lease.total_seconds() / 3
+        self._renew_at = 0.0
         self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="reconcile")
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._random = random.Random()  # noqa: S311  jitter, not a secret
 
     def start(self) -> None:
+        self._renew_at = time.monotonic() + self._renew_every
         self._thread.start()
 
     def wake(self) -> None:
@@ -91,88 +108,118 @@ class Engine:
         self._wake.set()
 
     def stop(self, timeout: timedelta) -> bool:
-        """Claim nothing more and wait for what runs. False when something still ran at the deadline.
+        """Claim nothing more and wait for the looks that run. False when one still ran at the deadline.
 
-        What still runs keeps its lease until the process ends; somebody else takes over when it expires.
+        What still runs then keeps its lease until that expires and somebody else takes over.
         """
         self._stopping = True
         self._wake.set()
-        deadline = time.monotonic() + timeout.total_seconds()
-        self._thread.join(timeout.total_seconds())
-        while self._held and time.monotonic() < deadline:
-            time.sleep(0.01)
-        self._pool.shutdown(wait=not self._held, cancel_futures=True)
-        return not self._held
+        if self._thread.ident is not None:  # it was started
+            self._thread.join(timeout.total_seconds())
+        finished = not self._thread.is_alive()
+        self._abandoned = True
+        self._wake.set()
+        self._pool.shutdown(wait=finished)
+        return finished
 
     # -- claiming ------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        renew_every = self._settings.lease.total_seconds() / 3
-        renew_at = time.monotonic() + renew_every
-        while not self._stopping:
-            pause = self._settings.poll.total_seconds()
-            self._wake.clear()
+        while True:
+            self._wake.clear()  # before anything is looked at: what happens after this is not missed
+            if self._abandoned or (self._stopping and not self._held):
+                return
             try:
-                if time.monotonic() >= renew_at:
-                    renew_at = time.monotonic() + renew_every
-                    self._renew()
-                if self._claim() == 0:
-                    pause = min(pause, self._seconds_to_next())
-                else:
-                    pause = 0.0 if self._free_slots() else pause
+                pause = self._turn()
             except Exception as error:
                 # the database is away: nothing can be claimed, and what runs will find out by itself
                 log.warning("engine_cannot_claim", error=str(error))
-                pause = min(pause, 1.0)
-            pause = min(pause, max(0.0, renew_at - time.monotonic()))
-            self._wake.wait(pause)
+                pause = _PAUSE_AFTER_FAILURE
+            self._wake.wait(min(pause, max(0.0, self._renew_at - time.monotonic())))
 
-    def _free_slots(self) -> int:
-        # a little more than the workers can run at once, so that none of them waits for a claim
-        return self._settings.workers * 2 - len(self._held)
+    def _turn(self) -> float:
+        """Renew, take back, claim. Returns the seconds that may pass until the next turn."""
+        if time.monotonic() >= self._renew_at:
+            self._renew_at = time.monotonic() + min(self._renew_every, _PAUSE_AFTER_FAILURE)
+            self._renew()
+            self._renew_at = time.monotonic() + self._renew_every
+        if self._has_heirlooms:
+            self._database.write(work.free_leases_of_the_dead)
+            self._has_heirlooms = False
+        self._return_leases()
+        poll = self._settings.poll.total_seconds()
+        if self._stopping:
+            return poll
+        self._claim()
+        return min(poll, self._seconds_to_next())
 
-    def _claim(self) -> int:
-        slots = self._free_slots()
-        if slots <= 0:
-            return 0
+    def _room(self) -> tuple[int, dict[str, int], list[tuple[str, int]]]:
+        """How many looks may be added, how many of them of each kind, and what is being looked at."""
         with self._lock:
-            full = {
-                name
+            # a little more than the workers can run at once, so that none of them waits for a claim
+            slots = self._settings.workers * 2 - len(self._held)
+            room = {
+                name: reconciler.concurrency - self._running[name]
                 for name, reconciler in self._reconcilers.items()
-                if self._running[name] >= reconciler.concurrency
             }
+            return slots, room, list(self._held)
+
+    def _claim(self) -> None:
+        slots, room, held = self._room()
+        if slots <= 0:
+            return
 
         def take(transaction: Transaction) -> list[Lease]:
             return work.claim(
-                transaction, owner=self._owner, lease=self._settings.lease, most=slots, full_kinds=full
+                transaction,
+                owner=self._owner,
+                lease=self._settings.lease,
+                most=slots,
+                room=room,
+                held=held,
             )
 
-        if self._stopping:
-            return 0
+        good_until = time.monotonic() + self._settings.lease.total_seconds()
         with CLAIM:
             leases = self._database.write(take)
-        for lease in leases:
-            with self._lock:
+        with self._lock:
+            for lease in leases:
                 self._held[lease.kind, lease.id] = lease
+                self._good_until[lease.kind, lease.id] = good_until
                 self._running[lease.kind] += 1
+        for lease in leases:
             self._pool.submit(self._look, lease)
-        return len(leases)
 
     def _renew(self) -> None:
         with self._lock:
             held = list(self._held.values())
-        if held:
-            lost = self._database.write(lambda tx: work.renew(tx, held, self._settings.lease))
-            for lease in lost:
-                log.warning("lease_lost", resource_type=lease.kind, resource_id=lease.id)
+        if not held:
+            return
+        good_until = time.monotonic() + self._settings.lease.total_seconds()
+        lost = self._database.write(lambda tx: work.renew(tx, held, self._settings.lease))
+        with self._lock:
+            for lease in held:
+                if self._held.get((lease.kind, lease.id)) is lease:
+                    self._good_until[lease.kind, lease.id] = 0.0 if lease in lost else good_until
+
+    def _return_leases(self) -> None:
+        with self._lock:
+            leases = list(self._unreturned)
+        if leases:
+            self._database.write(lambda tx: work.put_back(tx, leases))
+            with self._lock:
+                self._unreturned = [each for each in self._unreturned if each not in leases]
 
     def _seconds_to_next(self) -> float:
-        if self._free_slots() <= 0:
+        """Until a row becomes due that could be claimed. A look that ends makes room and wakes the engine."""
+        slots, room, held = self._room()
+        kinds = [name for name, free in room.items() if free > 0]
+        if slots <= 0 or not kinds:
             return self._settings.poll.total_seconds()
-        due = self._database.read(work.next_due)
+        due = self._database.read(lambda tx: work.next_due(tx, kinds, held))
         if due is None:
             return self._settings.poll.total_seconds()
-        return max(0.0, (due - self._database.clock.now()).total_seconds())
+        return max(_SHORTEST_PAUSE, (due - self._database.clock.now()).total_seconds())
 
     # -- looking -------------------------------------------------------------------------------------
 
@@ -180,7 +227,11 @@ class Engine:
         started = time.perf_counter()
         outcome = "settled"
         try:
-            self._reconcile(lease)
+            if self._stopping:
+                outcome = "put_back"
+                self._return(lease, lambda tx: work.put_back(tx, [lease]))
+            else:
+                self._reconcile(lease)
         except LeaseLost:
             outcome = "lease_lost"
             log.warning("lease_lost", resource_type=lease.kind, resource_id=lease.id)
@@ -190,38 +241,39 @@ class Engine:
         finally:
             with self._lock:
                 self._held.pop((lease.kind, lease.id), None)
+                self._good_until.pop((lease.kind, lease.id), None)
                 self._running[lease.kind] -= 1
             self._wake.set()
             if self._observer is not None:
-                self._observer.observe_reconcile(
-                    kind=lease.kind, outcome=outcome, seconds=time.perf_counter() - started
-                )
+                seconds = time.perf_counter() - started
+                self._observer.observe_reconcile(kind=lease.kind, outcome=outcome, seconds=seconds)
 
     def _reconcile(self, lease: Lease) -> None:
-        reconciler = self._reconcilers.get(lease.kind)
-        if reconciler is None:
-            raise Unavailable(reason=f"no reconciler for {lease.kind} runs here")
+        reconciler = self._reconcilers[lease.kind]
         store = self._stores[lease.kind]
         resource = self._database.read(lambda tx: store.get(tx, lease.id, labels=False))
         if resource is None:
             self._database.write(lambda tx: work.forget(tx, lease))
             return
-        look = Look(self._database, lease)
+        look = Look(self._database, lease, lambda: self._still_holds(lease))
+        look.check()
         with LOOK:
             if resource.spec.deletion_begin is None:
                 result = reconciler.reconcile(resource, look)
             else:
                 result = reconciler.remove(resource, look)
         with RECORD:
-            self._database.write(
-                lambda tx: record_outcome(tx, self._catalogue, store, resource, lease, result)
-            )
+            self._database.write(lambda tx: record_outcome(tx, store, lease, result))
+
+    def _still_holds(self, lease: Lease) -> bool:
+        with self._lock:
+            return time.monotonic() < self._good_until.get((lease.kind, lease.id), 0.0)
 
     # -- failing -------------------------------------------------------------------------------------
 
     def _give_back(self, lease: Lease, error: Exception) -> None:
         known = isinstance(error, StratalError)
-        message = str(error) if known else f"{type(error).__name__}: {error}"
+        message = _storable(str(error) if known else f"{type(error).__name__}: {error}")
         log.warning(
             "reconcile_failed",
             resource_type=lease.kind,
@@ -251,16 +303,29 @@ class Engine:
                     resource_id=lease.id,
                 )
 
+        self._return(lease, put_back)
+
+    def _return(self, lease: Lease, put_back: Callable[[Transaction], None]) -> None:
         try:
             with RELEASE:
                 self._database.write(put_back)
-        except Exception as failure:  # the lease runs out by itself, and the row becomes free again
+        except LeaseLost:
+            log.warning("lease_lost", resource_type=lease.kind, resource_id=lease.id)
+        except Exception as failure:
             log.warning(
                 "lease_not_released", resource_type=lease.kind, resource_id=lease.id, error=str(failure)
             )
+            with self._lock:
+                self._unreturned.append(lease)
 
     def _backoff(self, attempts: int) -> timedelta:
         """Doubled from attempt to attempt up to the cap, then any time between half of it and all of it."""
         base, cap = self._settings.backoff_base, self._settings.backoff_cap
         full = min(cap.total_seconds(), base.total_seconds() * 2 ** min(attempts, 30))
         return timedelta(seconds=self._random.uniform(full / 2, full))
+
+
+def _storable(message: str) -> str:
+    """What the world said, as a database takes it: no NUL, no half of a surrogate pair, not too long."""
+    text = message.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
+    return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"

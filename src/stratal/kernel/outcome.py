@@ -4,7 +4,6 @@ from typing import Any
 
 from stratal.kernel import work
 from stratal.kernel.journal import Level, finish_audits, record_event
-from stratal.kernel.kind import Catalogue
 from stratal.kernel.labels import drop_labels
 from stratal.kernel.reconcile import Gone, Observed, StillRemoving
 from stratal.kernel.store import Resource, Store
@@ -14,9 +13,7 @@ from stratal.kernel.work import Lease
 
 def record_outcome(
     transaction: Transaction,
-    catalogue: Catalogue,
     store: Store[Any, Any],
-    before: Resource[Any, Any],
     lease: Lease,
     result: Observed[Any] | StillRemoving[Any] | Gone,
 ) -> None:
@@ -24,18 +21,23 @@ def record_outcome(
 
     Raises LeaseLost, with nothing written, when somebody else may be looking by now.
     """
-    nothing_new_asked = work.confirm(transaction, lease)
+    # read again: the reconciler may have written something itself, and requests may have come in
+    before = store.get(transaction, lease.id, lock=True, labels=False)
+    if before is None:
+        work.forget(transaction, lease)
+        return
+    nothing_new_asked = work.confirm(transaction, lease, also=_referenced(before))
     match result:
         case Gone():
             _bury(transaction, store, before)
             work.forget(transaction, lease)
-            wake_referenced(transaction, catalogue, before)
+            wake_referenced(transaction, before)
             finish_audits(transaction, lease.kind, lease.id)
         case StillRemoving(status=status, again_after=again_after):
-            _observe(transaction, catalogue, store, before, status, before.irreconcilable)
+            _observe(transaction, store, before, status, before.irreconcilable)
             work.release(transaction, lease, due_at=transaction.now + again_after)
         case Observed():
-            _observe(transaction, catalogue, store, before, result.status, list(result.irreconcilable))
+            _observe(transaction, store, before, result.status, sorted(result.irreconcilable))
             _explain(transaction, before, result)
             due_at = None if result.again_after is None else transaction.now + result.again_after
             if not result.settled:
@@ -47,17 +49,21 @@ def record_outcome(
             work.release(transaction, lease, due_at=due_at)
 
 
-def wake_referenced(transaction: Transaction, catalogue: Catalogue, resource: Resource[Any, Any]) -> None:
+def wake_referenced(transaction: Transaction, resource: Resource[Any, Any]) -> None:
     """Ask for a look at whatever this resource refers to, because something about it changed."""
-    for reference in resource.kind.references:
-        target = getattr(resource.spec, reference.field)
-        if target is not None:
-            work.ask(transaction, reference.kind, target)
+    for kind, id in _referenced(resource):
+        work.ask(transaction, kind, id)
+
+
+def _referenced(resource: Resource[Any, Any]) -> list[tuple[str, int]]:
+    targets = (
+        (reference.kind, getattr(resource.spec, reference.field)) for reference in resource.kind.references
+    )
+    return [(kind, target) for kind, target in targets if target is not None]
 
 
 def _observe(
     transaction: Transaction,
-    catalogue: Catalogue,
     store: Store[Any, Any],
     before: Resource[Any, Any],
     status: Any,
@@ -66,7 +72,7 @@ def _observe(
     if status == before.status and irreconcilable == before.irreconcilable:
         return
     store.change_status(transaction, before.id, status, irreconcilable)
-    wake_referenced(transaction, catalogue, before)
+    wake_referenced(transaction, before)
 
 
 def _explain(transaction: Transaction, before: Resource[Any, Any], result: Observed[Any]) -> None:

@@ -15,7 +15,7 @@ from stratal.kernel.fields import Spec, Status
 from stratal.kernel.kind import Kind
 from stratal.kernel.store import Resource
 from stratal.kernel.transaction import Transaction
-from stratal.kernel.work import Lease, confirm
+from stratal.kernel.work import Lease, LeaseLost, confirm
 
 S = TypeVar("S", bound=Spec)
 T = TypeVar("T", bound=Status)
@@ -51,9 +51,20 @@ class StillRemoving(Generic[T]):
 class Look:
     """The lease under which a reconciler works, and its way to the database."""
 
-    def __init__(self, database: Database, lease: Lease) -> None:
+    def __init__(
+        self, database: Database, lease: Lease, still_holds: Callable[[], bool] = lambda: True
+    ) -> None:
         self._database = database
+        self._still_holds = still_holds
         self.lease = lease
+
+    def check(self) -> None:
+        """Raise LeaseLost if somebody else may be at it by now. Cheap; for right before a side effect.
+
+        It cannot rule out that the process is stalled between this and the effect: steps stay idempotent.
+        """
+        if not self._still_holds():
+            raise LeaseLost(kind=self.lease.kind, id=self.lease.id)
 
     def read(self, work: Callable[[Transaction], R]) -> R:
         return self._database.read(work)
@@ -62,8 +73,10 @@ class Look:
         """Run `work` durably, if the lease still stands; LeaseLost otherwise, with nothing written."""
 
         def fenced(transaction: Transaction) -> R:
-            confirm(transaction, self.lease)
-            return work(transaction)
+            result = work(transaction)
+            # last, since spec rows are locked before work rows
+            confirm(transaction, self.lease, also=transaction.asked)
+            return result
 
         return self._database.write(fenced)
 

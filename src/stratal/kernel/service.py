@@ -252,9 +252,7 @@ class ResourceService(Generic[S, T]):
         self, transaction: Transaction, access: Access, reference: Reference, target: object
     ) -> None:
         kind = self.catalogue[reference.kind]
-        found = (
-            Store(kind).get(transaction, target, lock=True, labels=False) if isinstance(target, int) else None
-        )
+        found = Store(kind).hold(transaction, target) if isinstance(target, int) else None
         foreign = (
             found is not None
             and kind.scope is Scope.PROJECT

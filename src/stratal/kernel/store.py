@@ -65,19 +65,27 @@ class Store(Generic[S, T]):
             .where(self._spec.c.deleted_at.is_(None))
         )
         self._one = self._all.where(self._spec.c.id == bindparam("wanted"))
-        self._locked = self._one.with_for_update()
+        self._locked = self._one.with_for_update(of=self._spec)
+        self._shared = self._one.with_for_update(of=self._spec, read=True)
         self._change_spec = update(self._spec).where(self._spec.c.id == bindparam("wanted"))
         self._change_status = update(self._status).where(self._status.c.id == bindparam("wanted"))
 
     def get(
         self, transaction: Transaction, id: int, *, lock: bool = False, labels: bool = True
     ) -> Resource[S, T] | None:
-        """The resource, or None. With `lock`, nobody else changes it until the transaction ends."""
+        """The resource, or None. With `lock`, nobody else changes its spec until the transaction ends."""
         row = transaction.execute(self._locked if lock else self._one, {"wanted": id}).first()
         if row is None:
             return None
         attached = labels_of(transaction, self.kind.name, [id]) if labels else {}
         return self._resource(row, attached.get(id, []))
+
+    def hold(self, transaction: Transaction, id: int) -> Resource[S, T] | None:
+        """The resource without its labels, or None. Nobody changes its spec until the transaction ends, but
+        any number of transactions may hold it.
+        """
+        row = transaction.execute(self._shared, {"wanted": id}).first()
+        return None if row is None else self._resource(row, [])
 
     def find(
         self, transaction: Transaction, *where: ColumnElement[bool], labels: bool = True

@@ -23,8 +23,14 @@ class Transaction:
         self._connection = connection
         self.now: datetime = clock.now()
         self.entropy = entropy
-        #: whether work was asked for: the engine is woken when this transaction has become durable
-        self.wakes_engine = False
+        #: the resources (kind, id) that looks were asked for; `database` writes them down at the end, in one
+        #: order for all transactions, so that no two of them wait for each other
+        self.asked: set[tuple[str, int]] = set()
+
+    @property
+    def wakes_engine(self) -> bool:
+        """Whether work was asked for: the engine is woken when this transaction has become durable."""
+        return bool(self.asked)
 
     @property
     def dialect(self) -> str:

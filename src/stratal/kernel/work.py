@@ -5,10 +5,16 @@ lives: `due_at` is null when nothing is to be done. Claiming takes a lease and r
 whoever held an older lease finds out when it writes. `requested` counts the requests: one that arrives
 while somebody is looking is not lost when that look ends.
 
-Called by services (through `ask`), by the reconcile engine (all else).
+Lease times are PostgreSQL's own, since the clocks of its clients may differ by more than a lease.
+
+Rows are locked in the order of their keys, and after the spec rows of the same transaction. That is what
+keeps requests, looks and claims from waiting for each other in a circle.
+
+Called by services (through `ask`), by `database` (to write down what was asked), by the reconcile engine
+(all else).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,8 +22,11 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Index,
     Integer,
+    Interval,
+    Select,
     Table,
     Text,
     and_,
@@ -29,6 +38,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
 from stratal.kernel.columns import UtcTime
 from stratal.kernel.errors import StratalError
@@ -88,41 +98,58 @@ class WorkCounts:
 
 
 def ask(transaction: Transaction, kind: str, id: int) -> None:
-    """Ask for a look at a resource as soon as this transaction is durable. Idempotent."""
-    statement = transaction.insert(WORK).values(
-        kind=kind, id=id, due_at=transaction.now, attempts=0, requested=1, fence=0
-    )
-    transaction.execute(
-        statement.on_conflict_do_update(
-            index_elements=[WORK.c.kind, WORK.c.id],
-            set_={"due_at": transaction.now, "attempts": 0, "requested": WORK.c.requested + 1},
+    """Ask for a look at a resource as soon as this transaction is durable. Idempotent.
+
+    The row is written at the end of the transaction, and not to be found before.
+    """
+    transaction.asked.add((kind, id))
+
+
+def write_down(transaction: Transaction) -> None:
+    """Write the rows of all that was asked for in this transaction: the last thing that happens in it."""
+    if transaction.asked:
+        transaction.execute(
+            _REQUEST[transaction.dialect],
+            [
+                {"kind": kind, "id": id, "due_at": transaction.now, "attempts": 0, "requested": 1, "fence": 0}
+                for kind, id in sorted(transaction.asked)
+            ],
         )
-    )
-    transaction.wakes_engine = True
 
 
 def claim(
-    transaction: Transaction, *, owner: str, lease: timedelta, most: int, full_kinds: Collection[str]
+    transaction: Transaction,
+    *,
+    owner: str,
+    lease: timedelta,
+    most: int,
+    room: Mapping[str, int],
+    held: Collection[tuple[str, int]] = (),
 ) -> list[Lease]:
-    """Take leases on up to `most` rows that are due and not leased, longest overdue first."""
-    free = or_(WORK.c.lease_until.is_(None), WORK.c.lease_until <= transaction.now)
-    statement = (
-        select(WORK.c.kind, WORK.c.id, WORK.c.fence, WORK.c.attempts, WORK.c.requested)
-        .where(WORK.c.due_at <= transaction.now, free)
-        .order_by(WORK.c.due_at)
-        .limit(most)
-        .with_for_update(skip_locked=True)
-    )
-    if full_kinds:
-        statement = statement.where(WORK.c.kind.not_in(full_kinds))
-    rows = transaction.execute(statement).all()
+    """Take leases on up to `most` rows that are due and not leased, longest overdue first.
+
+    Takes no more of a kind than there is `room` for, nothing of kinds that are not named there, and none of
+    `held`: what the caller is still busy with, though it may have lost the lease.
+    """
+    left = {kind: free for kind, free in room.items() if free > 0}
+    rows: list[Any] = []
+    while left and len(rows) < most:
+        wanted = most - len(rows)
+        taken = [*held, *((row.kind, row.id) for row in rows)]
+        found = transaction.execute(_due_rows(transaction, left, taken).limit(wanted)).all()
+        for row in found:
+            if left.get(row.kind):
+                left[row.kind] -= 1
+                rows.append(row)
+        left = {kind: free for kind, free in left.items() if free > 0}
+        if len(found) < wanted:
+            break
     if not rows:
         return []
-    until = transaction.now + lease
     transaction.execute(
         update(WORK)
-        .where(tuple_(WORK.c.kind, WORK.c.id).in_([(row.kind, row.id) for row in rows]))
-        .values(owner=owner, lease_until=until, fence=WORK.c.fence + 1)
+        .where(_KEY.in_([(row.kind, row.id) for row in rows]))
+        .values(owner=owner, lease_until=_now(transaction, lease), fence=WORK.c.fence + 1)
     )
     return [
         Lease(
@@ -139,24 +166,30 @@ def claim(
 
 def renew(transaction: Transaction, leases: Sequence[Lease], lease: timedelta) -> list[Lease]:
     """Extend the leases that are still held. Returns those that are not."""
-    until = transaction.now + lease
+    until = _now(transaction, lease)
     return [
         held
-        for held in leases
+        for held in sorted(leases, key=_key)
         if transaction.execute(update(WORK).where(_held(held)).values(lease_until=until)).rowcount == 0
     ]
 
 
-def confirm(transaction: Transaction, lease: Lease) -> bool:
+def confirm(transaction: Transaction, lease: Lease, also: Collection[tuple[str, int]] = ()) -> bool:
     """Raise LeaseLost unless the lease is still the newest; keep it so until this transaction ends.
 
-    True when nothing new was asked for since the lease was taken.
+    True when nothing new was asked for since the lease was taken. `also` names the rows of other resources
+    that the transaction will ask for: all are locked here, in order.
     """
-    statement = select(WORK.c.requested).where(_held(lease)).with_for_update()
-    requested = transaction.execute(statement).scalar_one_or_none()
-    if requested is None:
-        raise LeaseLost(kind=lease.kind, id=lease.id)
-    return requested == lease.requested
+    statement = (
+        select(WORK.c.kind, WORK.c.id, WORK.c.owner, WORK.c.fence, WORK.c.requested)
+        .where(_KEY.in_(sorted({_key(lease), *also})))
+        .order_by(WORK.c.kind, WORK.c.id)
+        .with_for_update()
+    )
+    for row in transaction.execute(statement):
+        if (row.kind, row.id, row.owner, row.fence) == (lease.kind, lease.id, lease.owner, lease.fence):
+            return row.requested == lease.requested
+    raise LeaseLost(kind=lease.kind, id=lease.id)
 
 
 def release(
@@ -190,21 +223,31 @@ def forget(transaction: Transaction, lease: Lease) -> None:
         raise LeaseLost(kind=lease.kind, id=lease.id)
 
 
+def put_back(transaction: Transaction, leases: Sequence[Lease]) -> None:
+    """Give leases back as if they had never been taken. Those that are not held any more stay as they are."""
+    for lease in sorted(leases, key=_key):
+        transaction.execute(update(WORK).where(_held(lease)).values(owner=None, lease_until=None))
+
+
 def free_leases_of_the_dead(transaction: Transaction) -> int:
     """Void every lease. Only for a database that one process at a time uses, at the start of that process."""
     statement = update(WORK).where(WORK.c.owner.is_not(None)).values(owner=None, lease_until=None)
     return transaction.execute(statement).rowcount
 
 
-def next_due(transaction: Transaction) -> datetime | None:
-    """When the next row that nobody holds becomes due."""
-    free = or_(WORK.c.lease_until.is_(None), WORK.c.lease_until <= transaction.now)
-    return transaction.execute(select(func.min(WORK.c.due_at)).where(free)).scalar_one()
+def next_due(
+    transaction: Transaction, kinds: Collection[str], held: Collection[tuple[str, int]] = ()
+) -> datetime | None:
+    """When the next row of these kinds becomes due that nobody holds."""
+    statement = select(func.min(WORK.c.due_at)).where(_free(transaction), WORK.c.kind.in_(kinds))
+    if held:
+        statement = statement.where(_KEY.not_in(held))
+    return transaction.execute(statement).scalar_one()
 
 
 def count(transaction: Transaction) -> WorkCounts:
-    leased = and_(WORK.c.lease_until.is_not(None), WORK.c.lease_until > transaction.now)
-    due = and_(WORK.c.due_at <= transaction.now, ~func.coalesce(leased, False))
+    leased = ~_free(transaction)
+    due = and_(WORK.c.due_at <= transaction.now, _free(transaction))
     row: Any = transaction.execute(
         select(
             func.count().filter(due),
@@ -216,10 +259,50 @@ def count(transaction: Transaction) -> WorkCounts:
     return WorkCounts(due=row[0], leased=row[1], idle=row[2] - row[0] - row[1], oldest_due_at=row[3])
 
 
-def _held(lease: Lease) -> Any:
+def _request(insert: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgresql.Insert:
+    # whoever has been waiting longer keeps their place in the queue
+    earlier = case((WORK.c.due_at < insert.excluded.due_at, WORK.c.due_at), else_=insert.excluded.due_at)
+    return insert.on_conflict_do_update(
+        index_elements=[WORK.c.kind, WORK.c.id],
+        set_={"due_at": earlier, "attempts": 0, "requested": WORK.c.requested + 1},
+    )
+
+
+_REQUEST = {"sqlite": _request(sqlite.insert(WORK)), "postgresql": _request(postgresql.insert(WORK))}
+_KEY = tuple_(WORK.c.kind, WORK.c.id)
+
+
+def _due_rows(
+    transaction: Transaction, kinds: Collection[str], taken: Collection[tuple[str, int]]
+) -> Select[*tuple[Any, ...]]:
+    statement = (
+        select(WORK.c.kind, WORK.c.id, WORK.c.fence, WORK.c.attempts, WORK.c.requested)
+        .where(WORK.c.due_at <= transaction.now, _free(transaction), WORK.c.kind.in_(kinds))
+        .order_by(WORK.c.due_at)
+        .with_for_update(skip_locked=True)
+    )
+    return statement.where(_KEY.not_in(taken)) if taken else statement
+
+
+def _free(transaction: Transaction) -> ColumnElement[bool]:
+    return or_(WORK.c.lease_until.is_(None), WORK.c.lease_until <= _now(transaction, timedelta()))
+
+
+def _now(transaction: Transaction, later: timedelta) -> Any:
+    """The moment by which leases are measured, and some time later."""
+    if transaction.dialect == "postgresql":
+        return func.now() + literal(later, Interval())
+    return transaction.now + later
+
+
+def _held(lease: Lease) -> ColumnElement[bool]:
     return and_(
         WORK.c.kind == lease.kind,
         WORK.c.id == lease.id,
         WORK.c.owner == lease.owner,
         WORK.c.fence == lease.fence,
     )
+
+
+def _key(lease: Lease) -> tuple[str, int]:
+    return lease.kind, lease.id

@@ -4,6 +4,7 @@ Called by `database` only.
 """
 
 import contextlib
+import functools
 import queue
 import threading
 import time
@@ -12,11 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from structlog import get_logger
 
 from stratal.kernel.errors import Unavailable
 from stratal.kernel.failures import explained
 from stratal.kernel.transaction import Transaction
+
+log: Any = get_logger(__name__)
 
 _MOST_JOBS = 64
 """Jobs in one commit at most, so that the first of them does not wait long for the last."""
@@ -33,6 +36,9 @@ class _Observer(Protocol):
     def observe_commit(self, *, jobs: int, seconds: float) -> None: ...
 
 
+_Perform = Callable[[Connection, Callable[[Transaction], Any]], tuple[Any, Transaction]]
+
+
 class _BatchBrokenError(Exception):
     """The whole transaction is gone (a full disk does that), not just the job that noticed."""
 
@@ -43,12 +49,12 @@ class GroupCommitWriter:
     def __init__(
         self,
         engine: Engine,
-        begin: Callable[[Connection], Transaction],
+        perform: _Perform,
         committed: Callable[[Transaction], None],
         observer: _Observer | None,
     ) -> None:
         self._engine = engine
-        self._begin = begin
+        self._perform = perform
         self._committed = committed
         self._observer = observer
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -64,6 +70,8 @@ class GroupCommitWriter:
         fail: Callable[[BaseException], None],
     ) -> None:
         """Queue a job. One of the two callbacks is called, from the writer's thread, when it is decided."""
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("a unit of work must not start another one: it would wait for itself")
         with self._closing:
             if not self._closed:
                 self._jobs.put(_Job(work, succeed, fail))
@@ -79,19 +87,22 @@ class GroupCommitWriter:
         self._engine.dispose()
 
     def _run(self) -> None:
-        while True:
-            batch = self._next_batch()
-            if batch is None:
-                return
+        while (batch := self._next_batch()) is not None:
             started = time.perf_counter()
             try:
                 outcomes = self._commit(batch)
             except Exception:  # the batch as a whole failed; alone, each job gets its own answer
                 outcomes = [outcome for job in batch for outcome in self._commit_alone(job)]
             if self._observer is not None:
-                self._observer.observe_commit(jobs=len(batch), seconds=time.perf_counter() - started)
+                seconds = time.perf_counter() - started
+                outcomes.append(
+                    functools.partial(self._observer.observe_commit, jobs=len(batch), seconds=seconds)
+                )
             for answer in outcomes:
-                answer()
+                try:
+                    answer()
+                except Exception:  # whoever asked is gone (a closed event loop); the others still wait
+                    log.exception("commit_not_reported")
 
     def _next_batch(self) -> list[_Job] | None:
         first = self._jobs.get()
@@ -126,9 +137,8 @@ class GroupCommitWriter:
 
     def _attempt(self, connection: Connection, job: _Job) -> Callable[[], None]:
         connection.exec_driver_sql("SAVEPOINT job")
-        transaction = self._begin(connection)
         try:
-            result = job.work(transaction)
+            result, transaction = self._perform(connection, job.work)
         except BaseException as error:
             self._undo(connection, error)
             failure = explained(error)
@@ -136,8 +146,8 @@ class GroupCommitWriter:
         connection.exec_driver_sql("RELEASE job")
 
         def succeed() -> None:
-            self._committed(transaction)
             job.succeed(result)
+            self._committed(transaction)
 
         return succeed
 
@@ -146,5 +156,5 @@ class GroupCommitWriter:
         try:
             connection.exec_driver_sql("ROLLBACK TO job")
             connection.exec_driver_sql("RELEASE job")
-        except DBAPIError:
+        except Exception:
             raise _BatchBrokenError from error
