@@ -1,0 +1,1 @@
+"""Chassis: the level of the topology that holds nodes."""

@@ -1,0 +1,1 @@
+"""Data centres: the top level of the topology."""

@@ -1,0 +1,1 @@
+"""Racks: the level of the topology below rooms."""

@@ -1,0 +1,1 @@
+"""Rooms: the level of the topology below data centres."""
