@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import LiteralString
 
@@ -36,12 +35,25 @@ class PostgresFailed(Exception):
     """A server did not start, or did not stop."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Server:
-    """A running server, reached through a Unix socket that only its own user and root can open."""
+    """A server, reached through a Unix socket that only its own user and root can open."""
 
-    #: Holds the data, the log and the socket.
-    directory: Path
+    def __init__(self, directory: Path, settings: dict[str, str]) -> None:
+        #: Holds the data, the log and the socket.
+        self.directory = directory
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start a server that was stopped, and wait until it answers."""
+        self._process = _serve(_binaries(), self.directory, self._settings)
+        _wait_until_ready(self._process, self.directory, self.directory / "server.log")
+
+    def stop(self) -> None:
+        """Break all connections and stop. What was not committed is rolled back. Idempotent."""
+        if self._process is not None:
+            _stop(self._process)
+            self._process = None
 
     @contextmanager
     def database(self) -> Generator[str]:
@@ -76,8 +88,12 @@ def running(*, settings: dict[str, str] | None = None) -> Generator[Server]:
         if os.geteuid() == 0:
             shutil.chown(directory, "postgres", "postgres")
         _initialise(binaries, directory)
-        with _served(binaries, directory, settings or {}):
-            yield Server(directory=directory)
+        server = Server(directory, settings or {})
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
     finally:
         shutil.rmtree(directory)
 
@@ -110,9 +126,7 @@ def _initialise(binaries: Path, directory: Path) -> None:
         raise PostgresFailed(f"initdb failed:\n{done.stdout}{done.stderr}")
 
 
-@contextmanager
-def _served(binaries: Path, directory: Path, settings: dict[str, str]) -> Generator[None]:
-    log = directory / "server.log"
+def _serve(binaries: Path, directory: Path, settings: dict[str, str]) -> "subprocess.Popen[bytes]":
     command = [
         *("setpriv", *_unprivileged(), "--pdeathsig", "INT", "--"),
         *(str(binaries / "postgres"), "-D", str(directory / "data")),
@@ -124,8 +138,8 @@ def _served(binaries: Path, directory: Path, settings: dict[str, str]) -> Genera
     }.items():
         command += ["-c", f"{name}={value}"]
     # A process group of its own: Ctrl-C in the terminal must reach the tests, which then end the server.
-    with log.open("wb") as output:
-        process = subprocess.Popen(
+    with (directory / "server.log").open("ab") as output:
+        return subprocess.Popen(
             command,
             cwd=directory,
             stdin=subprocess.DEVNULL,
@@ -133,11 +147,6 @@ def _served(binaries: Path, directory: Path, settings: dict[str, str]) -> Genera
             stderr=subprocess.STDOUT,
             process_group=0,
         )
-    try:
-        _wait_until_ready(process, directory, log)
-        yield
-    finally:
-        _stop(process)
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", directory: Path, log: Path) -> None:

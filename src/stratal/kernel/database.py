@@ -15,7 +15,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
@@ -37,6 +37,21 @@ _WRITE_THREADS = 16
 _ATTEMPTS = 5
 _LONGEST_REST = 0.1
 """Seconds before a transaction that gave way to another one is tried for the last time."""
+
+CHANNEL: Final = "stratal_work"
+"""PostgreSQL notifies here whenever work was asked for."""
+
+SESSION: Final[dict[str, Any]] = {
+    # A process that stalls inside a transaction must not keep its locks: nobody could take over.
+    "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=30s",
+    "application_name": "stratal",
+    # A host that is gone without a word is found out within half a minute.
+    "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+"""What every connection to PostgreSQL is opened with. The URL may say otherwise."""
 
 _FAILURES = (DBAPIError, PoolExhaustedError, sqlite3.Error)  # the last from opening a connection
 
@@ -188,7 +203,7 @@ def _gave_way(error: Exception) -> bool:
     return isinstance(error, DBAPIError) and may_be_repeated(error)
 
 
-_NOTIFY = text("NOTIFY stratal_work")
+_NOTIFY = text(f"NOTIFY {CHANNEL}")
 
 
 def _sqlite_engine(url: URL, *, immediate: bool) -> Engine:
@@ -227,14 +242,6 @@ def _postgresql_engine(url: URL) -> Engine:
         pool_size=_READ_THREADS + _WRITE_THREADS,
         max_overflow=16,
         pool_pre_ping=False,
-        connect_args={
-            # A process that stalls inside a transaction must not keep its locks: nobody could take over.
-            "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=30s",
-            "application_name": "stratal",
-            "connect_timeout": 10,
-            "keepalives_idle": 15,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-        },
+        connect_args={name: value for name, value in SESSION.items() if name not in url.query},
         query_cache_size=2048,
     )
