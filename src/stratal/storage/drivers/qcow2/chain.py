@@ -1,0 +1,215 @@
+"""What the files of a place say: which layers there are, and what hangs on what.
+
+Pure looking: a few hundred bytes of each header, no process, no lock. A file whose layer was absorbed, and a
+raw file that was taken over, belong to the layer that hangs on them; they count as hops and not as layers.
+"""
+
+import os
+import stat
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from stratal.storage.drivers.contract import LayerId, LayerInfo
+from stratal.storage.drivers.errors import BackendUnavailable, LayerDamaged, LayerNotFound
+from stratal.storage.drivers.qcow2.place import ABSORBED, LAYER, NEW, RAW, Place, split
+from stratal.storage.images.facts import ImageRefused
+from stratal.storage.images.qcow2 import Qcow2Header, read_header
+from stratal.storage.images.reading import open_image
+
+WRITABLE = 0o664
+FROZEN = 0o444
+FROZEN_IN_MERGE = 0o644
+"""Only the group's right to write, which hypervisors need, makes a layer writable; the owner's does not."""
+
+_ATTEMPTS = 20
+_DEEPEST = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerFile:
+    """One file of a chain."""
+
+    path: Path
+    #: whose name the file carries
+    layer: LayerId
+    #: serves the layer above it and is none itself
+    private: bool
+    format: str
+    size_bytes: int
+    cluster_bytes: int
+    frozen: bool
+    #: a name within the place
+    backing: str | None
+
+    @property
+    def mode(self) -> int:
+        return FROZEN if self.frozen else WRITABLE
+
+
+class Chains:
+    """Looks at the files of one place."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def observe(self, layer: LayerId) -> LayerInfo | None:
+        files = self.find(layer)
+        return None if files is None else describe(files)
+
+    def head(self, layer: LayerId) -> LayerFile:
+        """The layer's own file, without what is below. Raises LayerNotFound."""
+        name = self._place.path(layer).name
+        try:
+            file = self._load(name)
+        except FileNotFoundError:
+            file = None
+        if file is None or file.private:
+            self._place.require()
+            raise LayerNotFound(layer=layer, id=layer, kind="layer", place=self._place)
+        return file
+
+    def chain(self, layer: LayerId) -> list[LayerFile]:
+        """The layer's file and all below it. Raises LayerNotFound, LayerDamaged."""
+        files = self.find(layer)
+        if files is None:
+            raise LayerNotFound(layer=layer, id=layer, kind="layer", place=self._place)
+        return files
+
+    def find(self, layer: LayerId) -> list[LayerFile] | None:
+        """As `chain`, but None for what is not there or is absorbed."""
+        path = self._place.path(layer)
+        missing = ""
+        # A merge may swap files between two looks; then everything is looked at again.
+        for _ in range(_ATTEMPTS):
+            if not path.exists() or path.with_suffix(ABSORBED).exists():
+                self._place.require()
+                return None
+            try:
+                return self._walk(path.name)
+            except FileNotFoundError as error:
+                missing = str(error.filename)
+        self._place.require()
+        raise LayerDamaged(layer=layer, reason=f"{missing}, which it needs, is missing")
+
+    def survey(self) -> tuple[dict[LayerId, LayerInfo], tuple[str, ...]]:
+        """All layers, and the names of all leftovers."""
+        names = self._place.names()
+        backings = self.backings(names)
+        layers: dict[LayerId, LayerInfo] = {}
+        leftovers: list[str] = []
+        for name in sorted(names):
+            layer, suffix = split(name) or ("", "")
+            if suffix == LAYER:
+                info = self.observe(LayerId(layer))
+                if info is not None:
+                    layers[info.layer] = info
+            elif suffix in (NEW, ABSORBED) or (suffix == RAW and name not in backings):
+                leftovers.append(name)
+        return layers, tuple(leftovers)
+
+    def children(self, layer: LayerId) -> list[LayerId]:
+        """The layers that hang on this one, through private files too. Reads one page of every layer."""
+        below = self.backings(self._place.names())
+        found: list[LayerId] = []
+        names = [self._place.path(layer).name]
+        while names:
+            for child in below.get(names.pop(), []):
+                if self._place.path(child, ABSORBED).exists():
+                    names.append(self._place.path(child).name)
+                else:
+                    found.append(child)
+        return found
+
+    def backings(self, names: list[str]) -> dict[str, list[LayerId]]:
+        """For each file that is a backing file: the layers whose files name it, private ones included."""
+        found: dict[str, list[LayerId]] = defaultdict(list)
+        for name in names:
+            layer, suffix = split(name) or ("", "")
+            if suffix != LAYER:
+                continue
+            try:
+                backing = self._load(name).backing
+            except FileNotFoundError:
+                continue
+            if backing is not None:
+                found[backing].append(LayerId(layer))
+        return found
+
+    def _walk(self, name: str) -> list[LayerFile]:
+        files: list[LayerFile] = []
+        following: str | None = name
+        while following is not None:
+            if len(files) > _DEEPEST:
+                raise LayerDamaged(layer=files[0].layer, reason="its chain does not end")
+            files.append(self._load(following))
+            following = files[-1].backing
+        return files
+
+    def _load(self, name: str) -> LayerFile:
+        """Raises FileNotFoundError, LayerDamaged, BackendUnavailable."""
+        parts = split(name)
+        assert parts is not None, name
+        layer, suffix = parts
+        path = self._place.directory / name
+        try:
+            status = os.lstat(path)
+            if suffix == RAW:
+                size, backing, private, format = -(-status.st_size // 512) * 512, None, True, "raw"
+                cluster_bytes = 512
+            else:
+                with open_image(path, field=name) as image:
+                    header = read_header(image)
+                size, backing = header.size_bytes, self._backing(layer, header)
+                cluster_bytes = header.cluster_bytes
+                private, format = path.with_suffix(ABSORBED).exists(), "qcow2"
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise BackendUnavailable(place=self._place, reason=f"{name}: {error.strerror}") from error
+        except ImageRefused as error:
+            raise LayerDamaged(layer=layer, reason=error.message) from error
+        return LayerFile(
+            path=path,
+            layer=layer,
+            private=private,
+            format=format,
+            size_bytes=size,
+            cluster_bytes=cluster_bytes,
+            frozen=private or not status.st_mode & stat.S_IWGRP,
+            backing=backing,
+        )
+
+    def _backing(self, layer: LayerId, header: Qcow2Header) -> str | None:
+        if header.backing_name is None:
+            return None
+        directory, _, name = header.backing_name.rpartition("/")
+        parts = split(name)
+        formats = {LAYER: "qcow2", RAW: "raw"}
+        if directory != str(self._place) or parts is None or formats.get(parts[1]) != header.backing_format:
+            raise LayerDamaged(
+                layer=layer, reason=f"it names a foreign backing file, {header.backing_name!r}"
+            )
+        return name
+
+
+def describe(files: list[LayerFile]) -> LayerInfo:
+    """The layer that a chain's first file is."""
+    parent = next((file.layer for file in files[1:] if not file.private), None)
+    return LayerInfo(
+        layer=files[0].layer,
+        parent=parent,
+        frozen=files[0].frozen,
+        size_bytes=files[0].size_bytes,
+        hops=len(files),
+    )
+
+
+def own_files(files: list[LayerFile]) -> list[LayerFile]:
+    """The files that make up the chain's first layer: its own, and the private ones it hangs on."""
+    own = files[:1]
+    for file in files[1:]:
+        if not file.private:
+            break
+        own.append(file)
+    return own

@@ -1,0 +1,378 @@
+"""The layer driver for qcow2 files in a directory. The contract is `stratal.storage.drivers.contract`.
+
+Each verb claims its locks, looks at the files, and leaves the doing to `making`, `merge`, `export`, `extents`
+and `tools`. Nothing is remembered between verbs.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from stratal.kernel.effects import Effect
+from stratal.kernel.errors import Invalid, Unavailable
+from stratal.storage.drivers.contract import (
+    Capacity,
+    CheckReport,
+    Direction,
+    Extent,
+    LayerId,
+    LayerInfo,
+    LayerReader,
+    LayerWriter,
+    Location,
+    Source,
+    Survey,
+    Traits,
+    Transport,
+    Usage,
+)
+from stratal.storage.drivers.errors import (
+    CannotShrink,
+    LayerBusy,
+    LayerExists,
+    LayerFrozen,
+    LayerHasChildren,
+    LayerNotFound,
+    LayerNotFrozen,
+    NotAnAncestor,
+)
+from stratal.storage.drivers.operation import Operation
+from stratal.storage.drivers.qcow2 import making
+from stratal.storage.drivers.qcow2.blank import CLUSTER_BYTES, LARGEST_BYTES
+from stratal.storage.drivers.qcow2.chain import FROZEN, Chains, LayerFile, describe, own_files
+from stratal.storage.drivers.qcow2.export import Connection, Exports
+from stratal.storage.drivers.qcow2.extents import Mapped
+from stratal.storage.drivers.qcow2.locks import (
+    Locks,
+    hanging_on,
+    opened_by_qemu,
+    owning,
+    taking_away,
+    using,
+    working_on,
+    written_by_qemu,
+)
+from stratal.storage.drivers.qcow2.merge import Merges
+from stratal.storage.drivers.qcow2.place import ABSORBED, NEW, Place, split, sync_path
+from stratal.storage.drivers.qcow2.tools import Tools
+
+_Result = TypeVar("_Result")
+
+_SECTOR = 512
+_YIELD_SECONDS = 20.0
+_YIELD_POLL_SECONDS = 0.02
+
+_FREEZE = Effect("qcow2.freeze")
+_RESIZE = Effect("qcow2.resize")
+_DELETE = Effect("qcow2.delete")
+_RECLAIM = Effect("qcow2.reclaim")
+
+
+class Qcow2Driver:
+    """Layers as qcow2 files in one directory, which must have been prepared (`prepare`) once."""
+
+    def __init__(self, directory: Path, *, runtime: Path | None = None) -> None:
+        """`runtime` is where sockets are made: a short path to a directory only this user may enter."""
+        self._place = Place(directory)
+        self._chains = Chains(self._place)
+        self._locks = Locks(self._place)
+        self._tools = Tools(self._place)
+        self._exports = Exports(self._place, runtime or Path(tempfile.gettempdir()))
+        self._merges = Merges(self._place, self._locks, self._tools, self._exports)
+
+    def prepare(self) -> None:
+        """Make the existing directory a place of layers. Once, when the storage is set up: a directory
+        without this mark is taken for one that is not mounted."""
+        self._place.prepare()
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(name="qcow2", granularity_bytes=CLUSTER_BYTES, merging_moves_data=True)
+
+    # Looking.
+
+    def observe(self, layer: LayerId) -> LayerInfo | None:
+        return self._chains.observe(layer)
+
+    def survey(self) -> Survey:
+        layers, leftovers = self._chains.survey()
+        return Survey(layers=layers, leftovers=leftovers)
+
+    def usage(self, layer: LayerId) -> Usage:
+        files = own_files(self._chains.chain(layer))
+        with self._place.guard("look"):
+            allocated = sum(os.stat(file.path).st_blocks * 512 for file in files)
+        return Usage(virtual_bytes=files[0].size_bytes, allocated_bytes=allocated)
+
+    def capacity(self) -> Capacity:
+        self._place.require()
+        with self._place.guard("look"):
+            found = os.statvfs(self._place.directory)
+        total = found.f_blocks * found.f_frsize
+        return Capacity(total_bytes=total, used_bytes=total - found.f_bfree * found.f_frsize)
+
+    def check(self, layer: LayerId) -> CheckReport:
+        def attempt(files: list[LayerFile]) -> list[CheckReport]:
+            return [self._tools.check(file) for file in own_files(files) if file.format == "qcow2"]
+
+        reports = self._patiently(layer, attempt)
+        return CheckReport(
+            damages=tuple(damage for report in reports for damage in report.damages),
+            leaked_bytes=sum(report.leaked_bytes for report in reports),
+        )
+
+    def extents(self, layer: LayerId, *, above: LayerId | None) -> Iterator[Extent]:
+        def attempt(files: list[LayerFile]) -> Mapped:
+            stop = len(files) if above is None else _position(files, above)
+            if stop is None:
+                raise NotAnAncestor(ancestor=above, layer=layer)
+            return Mapped(self._tools, files[:stop])
+
+        return iter(self._patiently(layer, attempt))
+
+    def locate(self, layer: LayerId) -> Location:
+        head = self._chains.head(layer)
+        return Location(transport=Transport.FILE, address=str(head.path), format="qcow2")
+
+    @contextmanager
+    def open_reading(self, layer: LayerId) -> Generator[LayerReader]:
+        with ExitStack() as stack:
+            head = self._chains.head(layer)
+            keep = stack.enter_context(self._locks.hold(using(layer)))
+            yield self._served(stack, head, writable=False, keep=keep)
+
+    @contextmanager
+    def open_writing(self, layer: LayerId) -> Generator[LayerWriter]:
+        with ExitStack() as stack:
+            keep = stack.enter_context(self._locks.hold(owning(layer)))
+            head = self._chains.head(layer)
+            if head.frozen:
+                raise LayerFrozen(layer=layer)
+            yield self._served(stack, head, writable=True, keep=keep)
+
+    # Making.
+
+    def create_root(self, layer: LayerId, *, size_bytes: int, source: Source | None = None) -> Operation:
+        def body(operation: Operation) -> None:
+            _check_size(size_bytes)
+            with self._locks.hold(working_on(layer)) as keep:
+                if self._is_there(layer, parent=None, size_bytes=size_bytes):
+                    return
+                if source is None:
+                    making.make_blank(self._place, layer, size_bytes=size_bytes, below=None)
+                else:
+                    making.make_copy(
+                        self._place,
+                        layer,
+                        size_bytes=size_bytes,
+                        source=source,
+                        operation=operation,
+                        keep=keep,
+                    )
+
+        return Operation(f"create root {layer}", body)
+
+    def adopt(self, layer: LayerId, *, location: Location) -> None:
+        with self._locks.hold(working_on(layer)):
+            self._refuse_absorbed(layer)
+            present = self._chains.find(layer)
+            making.adopt(self._place, layer, present=present, location=location)
+
+    def create_child(self, layer: LayerId, *, parent: LayerId, size_bytes: int) -> None:
+        _check_size(size_bytes)
+        with self._locks.hold(working_on(layer), hanging_on(parent)):
+            below = self._chains.head(parent)
+            if self._is_there(layer, parent=parent, size_bytes=size_bytes):
+                return
+            if not below.frozen:
+                raise LayerNotFrozen(layer=parent)
+            if size_bytes < below.size_bytes:
+                raise CannotShrink(
+                    field="size_bytes", layer=parent, size_bytes=below.size_bytes, wanted_bytes=size_bytes
+                )
+            making.make_blank(self._place, layer, size_bytes=size_bytes, below=below)
+
+    # Changing.
+
+    def freeze(self, layer: LayerId) -> None:
+        with self._locks.hold(working_on(layer), using(layer)):
+            head = self._chains.head(layer)
+            if head.frozen:
+                return
+            with self._place.guard("freeze a layer"):
+                if written_by_qemu(head.path):
+                    raise LayerBusy(layer=layer, reason="a guest or a tool writes to it")
+                with _FREEZE:
+                    os.chmod(head.path, FROZEN)
+                    sync_path(head.path)
+
+    def resize(self, layer: LayerId, *, size_bytes: int) -> None:
+        _check_size(size_bytes)
+        with self._locks.hold(working_on(layer), owning(layer)) as keep:
+            head = self._chains.head(layer)
+            if head.frozen:
+                raise LayerFrozen(layer=layer)
+            if size_bytes < head.size_bytes:
+                raise CannotShrink(
+                    field="size_bytes", layer=layer, size_bytes=head.size_bytes, wanted_bytes=size_bytes
+                )
+            if size_bytes > head.size_bytes:
+                with self._place.guard("grow a layer"), _RESIZE:
+                    self._tools.resize(head.path, layer, size_bytes, keep=(keep,))
+                    sync_path(head.path)
+
+    def absorb(self, parent: LayerId, *, into: LayerId, direction: Direction) -> Operation:
+        def body(operation: Operation) -> None:
+            claims = (working_on(parent), working_on(into), taking_away(parent), owning(parent), using(into))
+            with self._locks.hold(*claims) as keep:
+                files = self._chains.find(into)
+                below = self._chains.find(parent)
+                if files is None:
+                    raise LayerNotFound(layer=into, id=into, kind="layer", place=self._place)
+                if below is not None:
+                    if describe(files).parent != parent:
+                        raise NotAnAncestor(ancestor=parent, layer=into)
+                    others = [child for child in self._chains.children(parent) if child != into]
+                    if others:
+                        raise LayerHasChildren(layer=parent, children=", ".join(others))
+                    self._merges.mark_absorbed(below[0])
+                self._settle(into, direction, operation, keep)
+                self._end_absorption(parent)
+
+        return Operation(f"absorb {parent} into {into}", body)
+
+    def flatten(self, layer: LayerId, *, onto: LayerId | None = None) -> Operation:
+        def body(operation: Operation) -> None:
+            with self._locks.hold(working_on(layer), using(layer)) as keep:
+                files = self._chains.chain(layer)
+                stop = len(files) if onto is None else _position(files, onto)
+                if stop is None or stop == 0:
+                    raise NotAnAncestor(ancestor=onto, layer=layer)
+                if stop > 1:
+                    self._merges.gather(files, stop, operation, keep)
+
+        return Operation(f"flatten {layer}", body)
+
+    # Removing.
+
+    def delete(self, layer: LayerId) -> None:
+        with self._locks.hold(working_on(layer), taking_away(layer), owning(layer)):
+            files = self._chains.find(layer)
+            if files is None:
+                return
+            children = self._chains.children(layer)
+            if children:
+                raise LayerHasChildren(layer=layer, children=", ".join(children))
+            own = own_files(files)
+            with self._place.guard("delete a layer"):
+                if any(opened_by_qemu(file.path) for file in own):
+                    raise LayerBusy(layer=layer, reason="a guest or a tool has its file open")
+                with _DELETE:
+                    own[0].path.unlink(missing_ok=True)
+                    self._place.sync()
+            for file in own[1:]:
+                self._merges.discard(file.path)
+
+    def reclaim(self) -> tuple[str, ...]:
+        self._exports.sweep()
+        removed: list[str] = []
+        # Removing one leftover may lay bare another: what an orphan hung on.
+        while done := [name for name in self.survey().leftovers if self._reclaimed(name)]:
+            removed += done
+        return tuple(removed)
+
+    # What several verbs share.
+
+    def _served(self, stack: ExitStack, head: LayerFile, *, writable: bool, keep: int) -> Connection:
+        def attempt(files: list[LayerFile]) -> Connection:
+            opened = self._exports.open(
+                files[0].path, head.layer, format="qcow2", writable=writable, keep=(keep,)
+            )
+            return stack.enter_context(opened).connection
+
+        return self._patiently(head.layer, attempt)
+
+    def _patiently(self, layer: LayerId, attempt: Callable[[list[LayerFile]], _Result]) -> _Result:
+        """Open the files of a layer, after having merges that write to one of them in place step aside."""
+        deadline = time.monotonic() + _YIELD_SECONDS
+        again = True
+        while True:
+            files = self._chains.chain(layer)
+            layers = {file.layer for file in files}
+            with self._locks.want(layers):
+                try:
+                    return attempt(files)
+                except (LayerBusy, Unavailable):
+                    # Once more in any case: a merge that has just ended may have taken a file away.
+                    merging = self._locks.worked_on(layers) and time.monotonic() < deadline
+                    if not (merging or again):
+                        raise
+                again = False
+                time.sleep(_YIELD_POLL_SECONDS)
+
+    def _is_there(self, layer: LayerId, *, parent: LayerId | None, size_bytes: int) -> bool:
+        """Whether exactly this layer exists. Raises LayerExists for another of the same name."""
+        self._refuse_absorbed(layer)
+        found = self._chains.observe(layer)
+        if found is None:
+            return False
+        if found.parent != parent:
+            raise LayerExists(layer=layer, reason=f"it hangs on {found.parent}")
+        if found.size_bytes != size_bytes:
+            raise LayerExists(layer=layer, reason=f"it has {found.size_bytes} bytes")
+        return True
+
+    def _refuse_absorbed(self, layer: LayerId) -> None:
+        if self._place.path(layer, ABSORBED).exists():
+            raise LayerBusy(layer=layer, reason="a layer of this name is being merged away")
+
+    def _settle(self, into: LayerId, direction: Direction, operation: Operation, keep: int) -> None:
+        """Merge all absorbed files below a layer into it."""
+        files = self._chains.chain(into)
+        while len(files) > 1 and files[1].private and files[1].format == "qcow2":
+            self._merges.take_in(files, direction, operation, keep)
+            files = self._chains.chain(into)
+
+    def _reclaimed(self, name: str) -> bool:
+        """Remove one leftover, or bring the merge it comes from to its end; False if it is in use."""
+        layer, suffix = split(name) or (LayerId(""), "")
+        try:
+            with self._locks.hold(working_on(layer)), self._place.guard("reclaim"):
+                if suffix == ABSORBED:
+                    self._end_absorption(layer)
+                elif suffix == NEW or name not in self._chains.backings(self._place.names()):
+                    with _RECLAIM:
+                        (self._place.directory / name).unlink(missing_ok=True)
+                        self._place.sync()
+        except (LayerBusy, Unavailable):
+            return False
+        return True
+
+    def _end_absorption(self, layer: LayerId) -> None:
+        """Do what is left of the merge in which this layer went away. The caller works on the layer."""
+        path = self._place.path(layer)
+        if not path.with_suffix(ABSORBED).exists():
+            return
+        children = self._chains.children(layer) if path.exists() else []
+        for child in children:
+            with self._locks.hold(working_on(child), using(child)) as keep:
+                operation = Operation(f"finish absorbing {layer}", lambda _: None)
+                self._settle(child, Direction.DOWN, operation, keep)
+        if not children:
+            self._merges.discard(path)
+
+
+def _position(files: list[LayerFile], layer: LayerId) -> int | None:
+    """Where in a chain a layer's own file is."""
+    found = (at for at, file in enumerate(files) if file.layer == layer and not file.private)
+    return next(found, None)
+
+
+def _check_size(size_bytes: int) -> None:
+    if not 0 < size_bytes <= LARGEST_BYTES or size_bytes % _SECTOR:
+        reason = f"must be a multiple of {_SECTOR}, at least that and at most {LARGEST_BYTES}"
+        raise Invalid(field="size_bytes", reason=reason)
