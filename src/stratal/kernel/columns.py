@@ -86,7 +86,7 @@ class JsonColumn(TypeDecorator[Any]):
     impl = JSON
     cache_ok = True
 
-    def __init__(self, hint: Any) -> None:
+    def __init__(self, hint: Any = Any) -> None:
         super().__init__(none_as_null=True)
         self.hint = hint
 
@@ -140,7 +140,8 @@ _SCALARS: dict[Any, TypeEngine[Any]] = {
     int: BigInteger(),
     bool: Boolean(),
     float: Double(),
-    str: Text(),
+    # C: names sort by code point as on SQLite, and a search by prefix can use an index
+    str: Text().with_variant(Text(collation="C"), "postgresql"),
     datetime: UtcTime(),
     NullTime: NullTimeColumn(),
 }

@@ -89,3 +89,19 @@ class Unavailable(StratalError):
     code = "unavailable"
     template = "{reason}"
     remedy = "Nothing was changed. Try again when the cause is removed."
+
+
+class TooSlow(StratalError):
+    """A request body that did not arrive in time."""
+
+    code = "too_slow"
+    template = "the request did not arrive within {seconds} seconds"
+    remedy = "Send the request again over a connection that is quick enough."
+
+
+class UnsupportedMedia(StratalError):
+    """A request body of a type that is not read here."""
+
+    code = "unsupported_media"
+    template = "a body of the type {media_type} is not understood here"
+    remedy = "Send application/json."

@@ -12,7 +12,8 @@ from typing import Annotated, Final
 import msgspec
 
 INT64_MAX: Final = 2**63 - 1
-NO_NUL: Final = r"^[^\x00]*$"
+# (?!\n) because $ alone lets one newline follow
+NO_NUL: Final = r"^[^\x00]*$(?!\n)"
 
 Id = Annotated[int, msgspec.Meta(ge=1, le=INT64_MAX, description="The integer id of a resource.")]
 Count = Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX)]
@@ -21,12 +22,12 @@ Name = Annotated[
     msgspec.Meta(
         min_length=1,
         max_length=255,
-        pattern=r"^[^\x00-\x1f\x7f]*$",
+        pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)",
         description="1 to 255 characters, none of them a control character.",
     ),
 ]
 Text = Annotated[str, msgspec.Meta(max_length=4096, pattern=NO_NUL)]
-SliceItem = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[^,\x00]+$")]
+SliceItem = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[^,\x00]+$(?!\n)")]
 StringSlice = Annotated[
     list[SliceItem], msgspec.Meta(max_length=256, description="Stored as a,b,c: no item holds a comma.")
 ]

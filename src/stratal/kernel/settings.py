@@ -50,8 +50,8 @@ class ServerSettings(_Section):
     """PEM file with the certificate's private key."""
     max_body_bytes: PositiveCount = 1024 * 1024
     """Largest request body that is read, in bytes; a larger one is refused."""
-    request_timeout_seconds: PositiveSeconds = 30.0
-    """Longest time that one request may take."""
+    body_timeout_seconds: PositiveSeconds = 30.0
+    """Longest time that the body of a request may take to arrive."""
     cors_allow_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins (https://console.example.org) whose pages may call the API from a browser, or "*" for all.
     Empty: none. In the environment: separated by commas."""
@@ -123,12 +123,6 @@ class EngineSettings(_Section):
 
 
 class IdentitySettings(_Section):
-    token_ttl_seconds: PositiveCount = 86400
-    """How long a token is valid after the login."""
-    max_login_failures: PositiveCount = 5
-    """Failed logins in a row after which a user is locked out."""
-    lockout_seconds: PositiveCount = 900
-    """How long a lock-out lasts."""
     anonymous_user: str = ""
     """Name of the user that requests without a token act as. Empty: they are refused."""
     password_min_length: Annotated[int, Field(ge=1, le=1024)] = 8

@@ -46,11 +46,6 @@ def test_without_file_environment_and_flags_the_settings_are_the_documented_defa
     assert (engine.workers, engine.lease_seconds, engine.poll_seconds) == (8, 30, 5)
     assert (engine.backoff_base_seconds, engine.backoff_cap_seconds, engine.shutdown_seconds) == (0.5, 60, 20)
     identity = settings.identity
-    assert (identity.token_ttl_seconds, identity.max_login_failures, identity.lockout_seconds) == (
-        86400,
-        5,
-        900,
-    )
     assert (identity.anonymous_user, identity.password_min_length) == ("", 8)
     assert (
         identity.argon2_time_cost,

@@ -1,0 +1,5 @@
+"""`python -m stratal` is the `stratal` command."""
+
+from stratal.cli import main
+
+main()

@@ -1,0 +1,97 @@
+"""Running a server: sockets, signals, and what is printed at the first start. Called by the CLI."""
+
+import asyncio
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+import uvicorn
+
+from stratal.faces import neutonos
+from stratal.kernel.errors import Unavailable
+from stratal.kernel.logs import get_logger
+from stratal.kernel.settings import Settings
+from stratal.server import Server
+
+log = get_logger(__name__)
+
+_SWITCH_SECONDS = 0.001
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM, then end what runs. Raises StratalError if it cannot start."""
+    # threads reconcile beside the event loop: a request must not wait long for its turn at the interpreter
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    listening = _listen(settings)
+    server = Server(settings)
+    try:
+        password = server.start()
+        if password is not None:
+            _announce(password)
+        _serve(server, listening)
+    finally:
+        server.stop()
+
+
+def openapi_document() -> bytes:
+    """The OpenAPI document of the NeutonOS face, as it is committed."""
+    with tempfile.TemporaryDirectory() as directory:
+        settings = Settings(data_directory=Path(directory))
+        server = Server(settings)
+        try:
+            return neutonos.openapi_json(server.endpoints, neutonos.PREFIX)
+        finally:
+            server.stop()
+
+
+def reset_password(settings: Settings, name: str) -> str:
+    """Give a user a new generated password. Raises NotFound."""
+    server = Server(settings, exclusive=False)
+    try:
+        return server.identity.bootstrap.reset_password(name)
+    finally:
+        server.stop()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    host, port = settings.server.host, settings.server.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise Unavailable(reason=f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return listening
+
+
+def _serve(server: Server, listening: socket.socket) -> None:
+    settings = server.settings.server
+    config = uvicorn.Config(
+        server.application(),
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+        timeout_graceful_shutdown=int(server.settings.engine.shutdown_seconds),
+    )
+    scheme = "https" if settings.tls_certificate else "http"
+    host, port = listening.getsockname()[:2]
+    log.info("listening", address=f"{scheme}://{host}:{port}{neutonos.PREFIX}/")
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(uvicorn.Server(config).serve(sockets=[listening]))
+
+
+def _announce(password: str) -> None:
+    """The one time that this password is to be seen; on the terminal, not in the log."""
+    print(
+        "\nThis is the first start. The administrator's name and password, shown only now:\n\n"
+        f"    admin    {password}\n",
+        flush=True,
+    )

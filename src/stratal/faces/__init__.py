@@ -1,0 +1,1 @@
+"""The API faces. Each translates one dialect into calls of services, and decides nothing."""

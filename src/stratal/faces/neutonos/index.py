@@ -1,0 +1,23 @@
+"""Every endpoint of this face. A new kind is one line here."""
+
+from stratal.cluster import Cluster
+from stratal.faces.neutonos.endpoint import Endpoint
+from stratal.faces.neutonos.identity import identity_endpoints
+from stratal.faces.neutonos.operations import operations_endpoints
+from stratal.faces.neutonos.resources import resource
+from stratal.identity import Identity
+from stratal.operations import Operations
+
+TOPOLOGY = "Cluster topology"
+
+
+def endpoints(identity: Identity, cluster: Cluster, operations: Operations) -> list[Endpoint]:
+    return [
+        *identity_endpoints(identity),
+        *resource(cluster.data_centers, TOPOLOGY),
+        *resource(cluster.rooms, TOPOLOGY),
+        *resource(cluster.racks, TOPOLOGY),
+        *resource(cluster.chassises, TOPOLOGY),
+        *resource(cluster.nodes, "Cluster nodes"),
+        *operations_endpoints(operations),
+    ]

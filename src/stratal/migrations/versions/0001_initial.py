@@ -1,0 +1,1273 @@
+"""initial"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from stratal.kernel import columns
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+
+    op.create_table(
+        "audit_log",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("user_name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("project_id", sa.BigInteger(), nullable=True),
+        sa.Column("client_ip", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("request_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("action", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "resource_type", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("resource_id", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "resource_name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True
+        ),
+        sa.Column("old_data", columns.JsonColumn(), nullable=True),
+        sa.Column("new_data", columns.JsonColumn(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("started_at", columns.UtcTime(), nullable=False),
+        sa.Column("finished_at", columns.UtcTime(), nullable=True),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("audit_log", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_audit_log_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_audit_log_project_id_created_at"), ["project_id", "created_at"], unique=False
+        )
+        batch_op.create_index("ix_audit_log_resource", ["resource_type", "resource_id"], unique=False)
+        batch_op.create_index(
+            "ix_audit_log_running",
+            ["resource_type", "resource_id"],
+            unique=False,
+            sqlite_where=sa.text("status = 'running'"),
+            postgresql_where=sa.text("status = 'running'"),
+        )
+        batch_op.create_index(
+            batch_op.f("ix_audit_log_user_id_created_at"), ["user_id", "created_at"], unique=False
+        )
+
+    op.create_table(
+        "chassis_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("rack_id", sa.BigInteger(), nullable=False),
+        sa.Column("height_u", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_chassis_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_chassis_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("chassis_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_chassis_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_chassis_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_chassis_spec_rack_id_created_at",
+            ["rack_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_chassis_spec_rack_id_name",
+            ["rack_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_chassis_spec_rack_id_name",
+            ["rack_id", "name"],
+            unique=True,
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+
+    op.create_table(
+        "data_center_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("is_witness", sa.Boolean(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_data_center_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_data_center_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("data_center_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_data_center_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_data_center_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_data_center_spec_name",
+            ["name"],
+            unique=True,
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+
+    op.create_table(
+        "event",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("event", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("level", sa.Text(), nullable=False),
+        sa.Column(
+            "resource_type", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True
+        ),
+        sa.Column("resource_id", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "resource_name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True
+        ),
+        sa.Column("project_id", sa.BigInteger(), nullable=True),
+        sa.Column("node_id", sa.BigInteger(), nullable=True),
+        sa.Column("data", columns.JsonColumn(), nullable=True),
+        sa.Column("message", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_event")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_event_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_event_project_id_created_at"), ["project_id", "created_at"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_event_resource_type_resource_id"), ["resource_type", "resource_id"], unique=False
+        )
+
+    op.create_table(
+        "label_attachment",
+        sa.Column("resource_type", sa.Text(), nullable=False),
+        sa.Column("resource_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("label_key_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("label_key_name", sa.Text(), nullable=False),
+        sa.Column("label_value_id", sa.BigInteger(), nullable=False),
+        sa.Column("label_value_name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "resource_type", "resource_id", "label_key_id", name=op.f("pk_label_attachment")
+        ),
+    )
+    with op.batch_alter_table("label_attachment", schema=None) as batch_op:
+        batch_op.create_index("ix_label_attachment_label_value_id", ["label_value_id"], unique=False)
+
+    op.create_table(
+        "label_key_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_label_key_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_label_key_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("label_key_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_label_key_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_label_key_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_label_key_spec_project_id_created_at",
+            ["project_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_label_key_spec_project_id_name",
+            ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_label_key_spec_project_id_name",
+            ["project_id", "name"],
+            unique=True,
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+
+    op.create_table(
+        "label_value_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("label_key_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_label_value_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_label_value_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("label_value_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_label_value_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_label_value_spec_label_key_id_created_at",
+            ["label_key_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_label_value_spec_label_key_id_name",
+            ["label_key_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_label_value_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_label_value_spec_project_id_created_at",
+            ["project_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_label_value_spec_project_id_name",
+            ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_label_value_spec_label_key_id_name",
+            ["label_key_id", "name"],
+            unique=True,
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+
+    op.create_table(
+        "login_record",
+        sa.Column("user_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("failure_num", sa.Integer(), nullable=False),
+        sa.Column("locked_until", columns.UtcTime(), nullable=True),
+        sa.Column("last_login_at", columns.UtcTime(), nullable=True),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_login_record")),
+    )
+    op.create_table(
+        "membership",
+        sa.Column("project_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("user_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("role_id", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "user_id", name=op.f("pk_membership")),
+    )
+    with op.batch_alter_table("membership", schema=None) as batch_op:
+        batch_op.create_index("ix_membership_user_id", ["user_id"], unique=False)
+
+    op.create_table(
+        "node_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("admin_ip", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "storage_public_ip", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True
+        ),
+        sa.Column(
+            "storage_private_ip", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True
+        ),
+        sa.Column("role_sddc_admin", sa.Boolean(), nullable=False),
+        sa.Column("role_sddc_server", sa.Boolean(), nullable=False),
+        sa.Column("role_sds_admin", sa.Boolean(), nullable=False),
+        sa.Column("role_sds_monitor", sa.Boolean(), nullable=False),
+        sa.Column("role_sds_server", sa.Boolean(), nullable=False),
+        sa.Column("chassis_id", sa.BigInteger(), nullable=True),
+        sa.Column("maintained", sa.Boolean(), nullable=False),
+        sa.Column("unrecoverable", sa.Boolean(), nullable=False),
+        sa.Column(
+            "registered_as", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_node_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_node_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("node_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_node_spec_admin_ip",
+            ["admin_ip"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_node_spec_chassis_id_created_at",
+            ["chassis_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_node_spec_chassis_id_name",
+            ["chassis_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_node_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_node_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_node_spec_name",
+            ["name"],
+            unique=True,
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+
+    op.create_table(
+        "project_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("cpu_quota", sa.BigInteger(), nullable=False),
+        sa.Column("memory_mb_quota", sa.BigInteger(), nullable=False),
+        sa.Column("storage_mb_quota", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_project_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_project_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("project_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_project_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_project_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_project_spec_name",
+            ["name"],
+            unique=True,
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+
+    op.create_table(
+        "rack_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("room_id", sa.BigInteger(), nullable=False),
+        sa.Column("height_u", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rack_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_rack_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("rack_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_rack_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_rack_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_rack_spec_room_id_created_at",
+            ["room_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_rack_spec_room_id_name",
+            ["room_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_rack_spec_room_id_name",
+            ["room_id", "name"],
+            unique=True,
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+
+    op.create_table(
+        "role_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("scope", columns.JsonColumn(), nullable=False),
+        sa.Column("permissions", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_role_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_role_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("role_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_role_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_role_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_role_spec_name",
+            ["name"],
+            unique=True,
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+
+    op.create_table(
+        "room_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("data_center_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_room_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_room_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("room_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_room_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_room_spec_data_center_id_created_at",
+            ["data_center_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_room_spec_data_center_id_name",
+            ["data_center_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_room_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_room_spec_data_center_id_name",
+            ["data_center_id", "name"],
+            unique=True,
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+
+    op.create_table(
+        "rsa_key",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("private_pem", sa.Text(), nullable=False),
+        sa.Column("public_pem", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("expires_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rsa_key")),
+    )
+    op.create_table(
+        "setting",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("value", columns.JsonColumn(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_setting")),
+    )
+    op.create_table(
+        "token",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("project_id", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("expires_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_token")),
+    )
+    with op.batch_alter_table("token", schema=None) as batch_op:
+        batch_op.create_index("ix_token_expires_at", ["expires_at"], unique=False)
+        batch_op.create_index("ix_token_user_id", ["user_id"], unique=False)
+
+    op.create_table(
+        "user_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("email", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("login_allowed", sa.Boolean(), nullable=False),
+        sa.Column("force_password_change", sa.Boolean(), nullable=False),
+        sa.Column("default_project_id", sa.BigInteger(), nullable=True),
+        sa.Column("role_id", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "password_verifier", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("password_set_at", columns.UtcTime(), nullable=False),
+        sa.Column("ui_profile", columns.JsonColumn(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_user_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_user_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("user_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_user_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_user_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_user_spec_role_id_created_at",
+            ["role_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_user_spec_role_id_name",
+            ["role_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_user_spec_name",
+            ["name"],
+            unique=True,
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+
+    op.create_table(
+        "work",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("due_at", columns.UtcTime(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("requested", sa.BigInteger(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("lease_until", columns.UtcTime(), nullable=True),
+        sa.Column("fence", sa.BigInteger(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("kind", "id", name=op.f("pk_work")),
+    )
+    with op.batch_alter_table("work", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_work_due_at",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+
+    op.create_table(
+        "chassis_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("sds_placement_node_id", sa.BigInteger(), nullable=True),
+        sa.Column("child_num", sa.BigInteger(), nullable=False),
+        sa.Column("node_num", sa.BigInteger(), nullable=False),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["chassis_spec.id"], name=op.f("fk_chassis_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_chassis_status")),
+    )
+    op.create_table(
+        "data_center_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("sds_placement_node_id", sa.BigInteger(), nullable=True),
+        sa.Column("child_num", sa.BigInteger(), nullable=False),
+        sa.Column("node_num", sa.BigInteger(), nullable=False),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["data_center_spec.id"], name=op.f("fk_data_center_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_data_center_status")),
+    )
+    op.create_table(
+        "label_key_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("label_value_num", sa.BigInteger(), nullable=False),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["label_key_spec.id"], name=op.f("fk_label_key_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_label_key_status")),
+    )
+    op.create_table(
+        "label_value_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("resource_num", sa.BigInteger(), nullable=False),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["label_value_spec.id"], name=op.f("fk_label_value_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_label_value_status")),
+    )
+    op.create_table(
+        "node_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("up", sa.Boolean(), nullable=False),
+        sa.Column("hostname", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("system_uuid", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("vendor", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("model", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("serial", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("arch", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("cpu_model", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("cpu_num", sa.BigInteger(), nullable=True),
+        sa.Column("physical_cpu_num", sa.BigInteger(), nullable=True),
+        sa.Column("memory_mb", sa.BigInteger(), nullable=True),
+        sa.Column("boot_at", columns.UtcTime(), nullable=True),
+        sa.Column("iommu_enabled", sa.Boolean(), nullable=True),
+        sa.Column("numa_enabled", sa.Boolean(), nullable=True),
+        sa.Column("sds_host_id", sa.BigInteger(), nullable=True),
+        sa.Column("sds_placement_node_id", sa.BigInteger(), nullable=True),
+        sa.Column("vm_num", sa.BigInteger(), nullable=True),
+        sa.Column("allocated_cpu_num", sa.BigInteger(), nullable=True),
+        sa.Column("allocated_memory_mb", sa.BigInteger(), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["node_spec.id"], name=op.f("fk_node_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_node_status")),
+    )
+    op.create_table(
+        "project_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("user_num", sa.BigInteger(), nullable=False),
+        sa.Column("vm_num", sa.BigInteger(), nullable=False),
+        sa.Column("used_cpu", sa.BigInteger(), nullable=False),
+        sa.Column("used_memory_mb", sa.BigInteger(), nullable=False),
+        sa.Column("used_storage_mb", sa.BigInteger(), nullable=False),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["project_spec.id"], name=op.f("fk_project_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_project_status")),
+    )
+    op.create_table(
+        "rack_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("sds_placement_node_id", sa.BigInteger(), nullable=True),
+        sa.Column("child_num", sa.BigInteger(), nullable=False),
+        sa.Column("node_num", sa.BigInteger(), nullable=False),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["rack_spec.id"], name=op.f("fk_rack_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rack_status")),
+    )
+    op.create_table(
+        "role_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["role_spec.id"], name=op.f("fk_role_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_role_status")),
+    )
+    op.create_table(
+        "room_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("sds_placement_node_id", sa.BigInteger(), nullable=True),
+        sa.Column("child_num", sa.BigInteger(), nullable=False),
+        sa.Column("node_num", sa.BigInteger(), nullable=False),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["room_spec.id"], name=op.f("fk_room_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_room_status")),
+    )
+    op.create_table(
+        "user_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("last_login_at", columns.UtcTime(), nullable=True),
+        sa.Column("login_failure_num", sa.BigInteger(), nullable=False),
+        sa.Column("password_last_update", columns.UtcTime(), nullable=True),
+        sa.Column("project_num", sa.BigInteger(), nullable=False),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["user_spec.id"], name=op.f("fk_user_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_user_status")),
+    )
+
+
+def downgrade() -> None:
+
+    op.drop_table("user_status")
+    op.drop_table("room_status")
+    op.drop_table("role_status")
+    op.drop_table("rack_status")
+    op.drop_table("project_status")
+    op.drop_table("node_status")
+    op.drop_table("label_value_status")
+    op.drop_table("label_key_status")
+    op.drop_table("data_center_status")
+    op.drop_table("chassis_status")
+    with op.batch_alter_table("work", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_work_due_at",
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+
+    op.drop_table("work")
+    with op.batch_alter_table("user_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_user_spec_name",
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_user_spec_role_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_user_spec_role_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_user_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_user_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("user_spec")
+    with op.batch_alter_table("token", schema=None) as batch_op:
+        batch_op.drop_index("ix_token_user_id")
+        batch_op.drop_index("ix_token_expires_at")
+
+    op.drop_table("token")
+    op.drop_table("setting")
+    op.drop_table("rsa_key")
+    with op.batch_alter_table("room_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_room_spec_data_center_id_name",
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_room_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_room_spec_data_center_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_room_spec_data_center_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_room_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("room_spec")
+    with op.batch_alter_table("role_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_role_spec_name",
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_role_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_role_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("role_spec")
+    with op.batch_alter_table("rack_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_rack_spec_room_id_name",
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_rack_spec_room_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_rack_spec_room_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_rack_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_rack_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("rack_spec")
+    with op.batch_alter_table("project_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_project_spec_name",
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_project_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_project_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("project_spec")
+    with op.batch_alter_table("node_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_node_spec_name",
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_node_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_node_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_node_spec_chassis_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_node_spec_chassis_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_node_spec_admin_ip",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("node_spec")
+    with op.batch_alter_table("membership", schema=None) as batch_op:
+        batch_op.drop_index("ix_membership_user_id")
+
+    op.drop_table("membership")
+    op.drop_table("login_record")
+    with op.batch_alter_table("label_value_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_label_value_spec_label_key_id_name",
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_label_value_spec_project_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_label_value_spec_project_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_label_value_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_label_value_spec_label_key_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_label_value_spec_label_key_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_label_value_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("label_value_spec")
+    with op.batch_alter_table("label_key_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_label_key_spec_project_id_name",
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_label_key_spec_project_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_label_key_spec_project_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_label_key_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_label_key_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("label_key_spec")
+    with op.batch_alter_table("label_attachment", schema=None) as batch_op:
+        batch_op.drop_index("ix_label_attachment_label_value_id")
+
+    op.drop_table("label_attachment")
+    with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_event_resource_type_resource_id"))
+        batch_op.drop_index(batch_op.f("ix_event_project_id_created_at"))
+        batch_op.drop_index(batch_op.f("ix_event_created_at"))
+
+    op.drop_table("event")
+    with op.batch_alter_table("data_center_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_data_center_spec_name",
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_data_center_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_data_center_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("data_center_spec")
+    with op.batch_alter_table("chassis_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_chassis_spec_rack_id_name",
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_chassis_spec_rack_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_chassis_spec_rack_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_chassis_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_chassis_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("chassis_spec")
+    with op.batch_alter_table("audit_log", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_audit_log_user_id_created_at"))
+        batch_op.drop_index(
+            "ix_audit_log_running",
+            sqlite_where=sa.text("status = 'running'"),
+            postgresql_where=sa.text("status = 'running'"),
+        )
+        batch_op.drop_index("ix_audit_log_resource")
+        batch_op.drop_index(batch_op.f("ix_audit_log_project_id_created_at"))
+        batch_op.drop_index(batch_op.f("ix_audit_log_created_at"))
+
+    op.drop_table("audit_log")
