@@ -2,16 +2,21 @@
 
 They live in the kernel because the metadata of every resource shows them; the kinds of label keys and
 values belong to the operations domain. A resource has at most one value of each key. Names stand beside
-the ids since a key or a value cannot be renamed.
+the ids since a key or a value cannot be renamed. A value's reconciler is woken whenever it is attached
+somewhere or no longer, whatever the reason, so that it can count.
 """
 
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Index, Table, Text, bindparam, delete, func, select
+from sqlalchemy import BigInteger, Column, ColumnElement, Index, Table, Text, bindparam, delete, func, select
 
+from stratal.kernel import work
 from stratal.kernel.tables import METADATA
 from stratal.kernel.transaction import Transaction
+
+VALUE_KIND = "label_value"
+"""`name` of the kind of label values."""
 
 ATTACHMENT = Table(
     "label_attachment",
@@ -57,6 +62,9 @@ def labels_of(transaction: Transaction, kind: str, ids: Sequence[int]) -> dict[i
 
 def attach(transaction: Transaction, label: Label, kind: str, ids: Sequence[int]) -> None:
     """Attach a label, in place of another value of the same key. Idempotent."""
+    on_these = (ATTACHMENT.c.resource_type == kind, ATTACHMENT.c.resource_id.in_(ids))
+    _wake_values(transaction, ATTACHMENT.c.label_key_id == label.label_key_id, *on_these)
+    work.ask(transaction, VALUE_KIND, label.label_value_id)
     values = msgspec.structs.asdict(label)
     statement = transaction.insert(ATTACHMENT)
     statement = statement.on_conflict_do_update(
@@ -73,6 +81,7 @@ def attach(transaction: Transaction, label: Label, kind: str, ids: Sequence[int]
 
 def detach(transaction: Transaction, label_value_id: int, kind: str, ids: Sequence[int]) -> None:
     """Detach a value from these resources. One that it is not attached to stays as it is."""
+    work.ask(transaction, VALUE_KIND, label_value_id)
     transaction.execute(
         delete(ATTACHMENT).where(
             ATTACHMENT.c.label_value_id == label_value_id,
@@ -88,11 +97,18 @@ def detach_everywhere(transaction: Transaction, label_value_id: int) -> None:
 
 def drop_labels(transaction: Transaction, kind: str, resource_id: int) -> None:
     """The resource is gone, and its labels with it."""
-    transaction.execute(
-        delete(ATTACHMENT).where(ATTACHMENT.c.resource_type == kind, ATTACHMENT.c.resource_id == resource_id)
-    )
+    on_it = (ATTACHMENT.c.resource_type == kind, ATTACHMENT.c.resource_id == resource_id)
+    _wake_values(transaction, *on_it)
+    transaction.execute(delete(ATTACHMENT).where(*on_it))
 
 
 def count_attachments(transaction: Transaction, label_value_id: int) -> int:
     statement = select(func.count()).where(ATTACHMENT.c.label_value_id == label_value_id)
     return transaction.execute(statement).scalar_one()
+
+
+def _wake_values(transaction: Transaction, *where: ColumnElement[bool]) -> None:
+    """Ask for a look at the values of the attachments for which all conditions hold."""
+    values = select(ATTACHMENT.c.label_value_id).where(*where).distinct()
+    for id in transaction.execute(values.order_by(ATTACHMENT.c.label_value_id)).scalars().all():
+        work.ask(transaction, VALUE_KIND, id)

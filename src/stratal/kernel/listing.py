@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from stratal.kernel.columns import StringSliceColumn, UtcTime
+from stratal.kernel.columns import EnumColumn, StringSliceColumn, UtcTime
 from stratal.kernel.kind import AnyKind, RecordKind
 from stratal.kernel.labels import ATTACHMENT, Label
 from stratal.kernel.query import Page, QueryField, ValueType, compile_filter, parse_filter, parse_sort
@@ -125,6 +125,8 @@ def _value_type(type_: TypeEngine[Any]) -> ValueType | None:
             return ValueType.INTEGER
         case Double():
             return ValueType.NUMBER
+        case EnumColumn():
+            return ValueType.TEXT
         case _ if type_.python_type is str:
             return ValueType.TEXT
         case _:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, delete, false, func, select
 
 from stratal.kernel.access import Access, Reach
 from stratal.kernel.errors import NotFound
@@ -63,6 +63,9 @@ class RecordService(Generic[R]):
     def _within_reach(self, access: Access) -> list[ColumnElement[bool]]:
         if access.reach is Reach.ALL:
             return []
+        # a token without a project must not see what belongs to none: that is the installation's own
+        if access.reach is not Reach.PROJECT or access.project_id is None:
+            return [false()]
         return [self.kind.table.c.project_id == access.project_id]
 
     def _record(self, row: Any) -> R:

@@ -1,0 +1,1 @@
+"""Label values: what is attached to resources, each a value of one label key."""
