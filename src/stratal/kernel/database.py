@@ -35,6 +35,9 @@ Work = Callable[[Transaction], R]
 _READ_THREADS = 8
 _WRITE_THREADS = 16
 _ATTEMPTS = 5
+_LOCK_SECONDS = 5.0
+"""How long SQLite waits for a lock that another program holds, unless the URL has a `timeout`."""
+
 _LONGEST_REST = 0.1
 """Seconds before a transaction that gave way to another one is tried for the last time."""
 
@@ -213,7 +216,11 @@ def _sqlite_engine(url: URL, *, immediate: bool) -> Engine:
         poolclass=QueuePool,
         pool_size=1 if immediate else _READ_THREADS * 4,
         max_overflow=0 if immediate else -1,
-        connect_args={"check_same_thread": False, "isolation_level": None, "timeout": 5.0},
+        connect_args={
+            "check_same_thread": False,
+            "isolation_level": None,
+            **({} if "timeout" in url.query else {"timeout": _LOCK_SECONDS}),
+        },
         query_cache_size=2048,
     )
 

@@ -43,6 +43,10 @@ class _BatchBrokenError(Exception):
     """The whole transaction is gone (a full disk does that), not just the job that noticed."""
 
 
+class _CannotBeginError(Exception):
+    """There is no transaction to be had: nothing of the batch was tried."""
+
+
 class GroupCommitWriter:
     """Runs jobs in the order in which they came, each in a savepoint of a shared transaction."""
 
@@ -89,10 +93,7 @@ class GroupCommitWriter:
     def _run(self) -> None:
         while (batch := self._next_batch()) is not None:
             started = time.perf_counter()
-            try:
-                outcomes = self._commit(batch)
-            except Exception:  # the batch as a whole failed; alone, each job gets its own answer
-                outcomes = [outcome for job in batch for outcome in self._commit_alone(job)]
+            outcomes = self._decide(batch)
             if self._observer is not None:
                 seconds = time.perf_counter() - started
                 outcomes.append(
@@ -118,22 +119,26 @@ class GroupCommitWriter:
                 batch.append(job)
         return batch
 
-    def _commit_alone(self, job: _Job) -> list[Callable[[], None]]:
+    def _decide(self, batch: list[_Job]) -> list[Callable[[], None]]:
+        """Run the batch. Returns what to call now that each of its jobs is durable, or refused."""
         try:
-            return self._commit([job])
-        except _BatchBrokenError as error:
-            failure = explained(error.__cause__ or error)
+            return self._commit(batch)
+        except _CannotBeginError as error:
+            return [functools.partial(job.fail, explained(error.__cause__ or error)) for job in batch]
         except Exception as error:
-            failure = explained(error)
-        return [lambda: job.fail(failure)]
+            if len(batch) == 1:
+                cause = error.__cause__ if isinstance(error, _BatchBrokenError) else None
+                return [functools.partial(batch[0].fail, explained(cause or error))]
+            # the batch as a whole failed; alone, each job gets its own answer
+            return [answer for job in batch for answer in self._decide([job])]
 
     def _commit(self, batch: list[_Job]) -> list[Callable[[], None]]:
-        """Run the batch in one transaction. Returns what to call now that it is durable."""
-        answers: list[Callable[[], None]] = []
-        with self._engine.begin() as connection:
-            for job in batch:
-                answers.append(self._attempt(connection, job))
-        return answers
+        with contextlib.ExitStack() as stack:
+            try:
+                connection = stack.enter_context(self._engine.begin())
+            except Exception as error:
+                raise _CannotBeginError from error
+            return [self._attempt(connection, job) for job in batch]
 
     def _attempt(self, connection: Connection, job: _Job) -> Callable[[], None]:
         connection.exec_driver_sql("SAVEPOINT job")
