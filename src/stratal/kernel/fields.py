@@ -70,7 +70,7 @@ class Spec(msgspec.Struct, kw_only=True, omit_defaults=True):
     deleted_at: NullTime = msgspec.field(default_factory=lambda: NULL_TIME)
 
 
-class ProjectSpec(Spec, kw_only=True, omit_defaults=True):
+class TenantSpec(Spec, kw_only=True, omit_defaults=True):
     """The spec of a kind whose resources belong to a project."""
 
     project_id: int

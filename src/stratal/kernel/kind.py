@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from sqlalchemy import MetaData, Table
 
-from stratal.kernel.fields import ProjectSpec, Spec, Status
+from stratal.kernel.fields import Spec, Status, TenantSpec
 from stratal.kernel.tables import METADATA, Tables, derive_record_table, derive_tables
 
 S = TypeVar("S", bound=Spec)
@@ -94,7 +94,7 @@ class Kind(Generic[S, T]):
 
     @property
     def scope(self) -> Scope:
-        return Scope.PROJECT if issubclass(self.spec, ProjectSpec) else Scope.CLUSTER
+        return Scope.PROJECT if issubclass(self.spec, TenantSpec) else Scope.CLUSTER
 
 
 @dataclass(frozen=True, kw_only=True)

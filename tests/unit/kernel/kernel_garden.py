@@ -14,7 +14,7 @@ from sqlalchemy import MetaData
 from stratal.kernel.access import SYSTEM, Access, Reach
 from stratal.kernel.database import Database
 from stratal.kernel.engine import Engine, EngineSettings
-from stratal.kernel.fields import CreateSpec, Id, ProjectSpec, Spec, Status, UpdateSpec, count_field
+from stratal.kernel.fields import CreateSpec, Id, TenantSpec, Spec, Status, UpdateSpec, count_field
 from stratal.kernel.journal import AUDIT_LOG, EVENT
 from stratal.kernel.kind import Catalogue, Kind, Reference
 from stratal.kernel.labels import ATTACHMENT
@@ -65,7 +65,7 @@ GARDEN: Kind[GardenSpec, GardenStatus] = Kind(
 )
 
 
-class PlantSpec(ProjectSpec, kw_only=True, omit_defaults=True):
+class PlantSpec(TenantSpec, kw_only=True, omit_defaults=True):
     garden_id: int
     height: int
     tags: list[str]

@@ -6,7 +6,7 @@ from stratal.kernel.fields import ActionSpec, Count, CreateSpec, Id, Spec, Statu
 from stratal.kernel.kind import Kind
 
 
-class ProjectSpecification(Spec, kw_only=True, omit_defaults=True):
+class ProjectSpec(Spec, kw_only=True, omit_defaults=True):
     enabled: bool
     #: vCPUs that the project's machines may have together; 0: no limit
     cpu_quota: int
@@ -48,7 +48,7 @@ PROJECT = Kind(
     name="project",
     plural="projects",
     type_name="Project",
-    spec=ProjectSpecification,
+    spec=ProjectSpec,
     status=ProjectStatus,
     unique=(("name",),),
 )

@@ -7,7 +7,7 @@ from stratal.identity.project.model import (
     PROJECT,
     AddUser,
     ProjectCreate,
-    ProjectSpecification,
+    ProjectSpec,
     ProjectStatus,
     ProjectUpdate,
     RemoveUser,
@@ -25,10 +25,10 @@ from stratal.kernel.service import Change, ResourceService
 from stratal.kernel.store import Resource, Store
 from stratal.kernel.transaction import Transaction
 
-Project = Resource[ProjectSpecification, ProjectStatus]
+Project = Resource[ProjectSpec, ProjectStatus]
 
 
-class ProjectService(ResourceService[ProjectSpecification, ProjectStatus]):
+class ProjectService(ResourceService[ProjectSpec, ProjectStatus]):
     create_body = ProjectCreate
     update_body = ProjectUpdate
 

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import msgspec
 
-from stratal.kernel.fields import CreateSpec, ProjectSpec, Status, count_field
+from stratal.kernel.fields import CreateSpec, Status, TenantSpec, count_field
 from stratal.kernel.kind import Kind
 
 
-class LabelKeySpec(ProjectSpec, kw_only=True, omit_defaults=True):
+class LabelKeySpec(TenantSpec, kw_only=True, omit_defaults=True):
     """What is wanted of a label key. Its name is shown with every label of it, and never changes."""
 
 

@@ -4,14 +4,14 @@ from typing import Annotated
 
 import msgspec
 
-from stratal.kernel.fields import ActionSpec, CreateSpec, Id, ProjectSpec, Status, count_field
+from stratal.kernel.fields import ActionSpec, CreateSpec, Id, Status, TenantSpec, count_field
 from stratal.kernel.kind import Kind, Reference
 from stratal.kernel.labels import VALUE_KIND
 
 LabelKeyId = Annotated[Id, msgspec.Meta(description="The key that this is a value of.")]
 
 
-class LabelValueSpec(ProjectSpec, kw_only=True, omit_defaults=True):
+class LabelValueSpec(TenantSpec, kw_only=True, omit_defaults=True):
     """What is wanted of a label value. Its name is shown with every label of it, and never changes."""
 
     label_key_id: LabelKeyId
