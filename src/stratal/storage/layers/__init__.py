@@ -23,6 +23,7 @@ from stratal.storage.layers.decisions import (
     share,
     snapshot,
 )
+from stratal.storage.layers.freeing import ExtentsOf, freed_by_dropping
 from stratal.storage.layers.graph import Delta, Graph, Layer, Name, NameKind, State
 from stratal.storage.layers.remaining import Outstanding, Problem, Weigh, attention, record, remaining
 from stratal.storage.layers.steps import (
@@ -47,6 +48,7 @@ __all__ = [
     "CreateRoot",
     "Delete",
     "Delta",
+    "ExtentsOf",
     "Flatten",
     "Freeze",
     "Graph",
@@ -69,6 +71,7 @@ __all__ = [
     "depth",
     "drop",
     "flatten",
+    "freed_by_dropping",
     "observe",
     "record",
     "remaining",

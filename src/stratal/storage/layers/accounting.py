@@ -49,33 +49,34 @@ def account(
     snapshot that asks what deleting it would free, the volume, and the quota. Layers missing in
     `allocated` count as empty.
     """
-    owners = _owners(graph, owner)
-    virtual: dict[Owner, int] = {owner(name): 0 for name in graph.names}
+    own: dict[Owner, set[LayerId]] = {}
+    virtual: dict[Owner, int] = {}
     for name, layer in graph.names.items():
-        if name.kind is NameKind.HEAD:
-            virtual[owner(name)] += graph.layer(layer).size_bytes
-    exclusive = dict.fromkeys(virtual, 0)
-    partial = dict.fromkeys(virtual, 0)
+        who = owner(name)
+        own.setdefault(who, set()).add(layer)
+        size = graph.layer(layer).size_bytes if name.kind is NameKind.HEAD else 0
+        virtual[who] = virtual.get(who, 0) + size
+    order = _parents_first(graph)
+    needed = _needed(graph, order, allocated, own)
+    exclusive = dict.fromkeys(own, 0)
     shared = reclaimable = total = 0
-    for layer in graph.layers:
+    for layer, needing in _needing(graph, order, own).items():
         weight = allocated.get(layer, 0)
         total += weight
-        needing = owners.get(layer, frozenset())
         if not needing:
             reclaimable += weight
         elif len(needing) == 1:
-            (one,) = needing
-            exclusive[one] += weight
+            exclusive[needing[0]] += weight
         else:
             shared += weight
-            for each in needing:
-                partial[each] += weight
     return Accounts(
         by_owner={
-            each: Account(
-                virtual_bytes=virtual[each], exclusive_bytes=exclusive[each], shared_bytes=partial[each]
+            who: Account(
+                virtual_bytes=virtual[who],
+                exclusive_bytes=exclusive[who],
+                shared_bytes=needed[who] - exclusive[who],
             )
-            for each in virtual
+            for who in own
         },
         virtual_bytes=sum(virtual.values()),
         allocated_bytes=total,
@@ -85,13 +86,57 @@ def account(
     )
 
 
-def _owners(graph: Graph, owner: Callable[[Name], Owner]) -> dict[LayerId, frozenset[Owner]]:
-    """Who needs each layer: whoever names it or a layer above it."""
-    found: dict[LayerId, frozenset[Owner]] = {}
-    for name, layer in graph.names.items():
-        who = owner(name)
-        at: LayerId | None = layer
-        while at is not None and who not in (already := found.get(at, frozenset())):
-            found[at] = already | {who}
-            at = graph.layer(at).parent
-    return found
+def _parents_first(graph: Graph) -> list[LayerId]:
+    order = [layer.id for layer in graph.layers.values() if layer.parent is None]
+    for layer in order:  # grows while it is walked over
+        order.extend(graph.children(layer))
+    return order
+
+
+def _needing(
+    graph: Graph, order: list[LayerId], own: Mapping[Owner, set[LayerId]]
+) -> dict[LayerId, tuple[Owner, ...]]:
+    """Up to two of those who need each layer: enough to tell whether none, one or several do."""
+    needing: dict[LayerId, tuple[Owner, ...]] = dict.fromkeys(order, ())
+
+    def add(layer: LayerId, who: Owner) -> None:
+        already = needing[layer]
+        if len(already) < 2 and who not in already:
+            needing[layer] = (*already, who)
+
+    for who, layers in own.items():
+        for layer in layers:
+            add(layer, who)
+    for layer in reversed(order):
+        below = graph.layer(layer).parent
+        if below is not None:
+            for who in needing[layer]:
+                add(below, who)
+    return needing
+
+
+def _needed(
+    graph: Graph,
+    order: list[LayerId],
+    allocated: Mapping[LayerId, int],
+    own: Mapping[Owner, set[LayerId]],
+) -> dict[Owner, int]:
+    """The bytes of all layers that each owner needs: of those it names and of all below, each once."""
+    to_root: dict[LayerId, int] = {}
+    for layer in order:
+        below = graph.layer(layer).parent
+        to_root[layer] = allocated.get(layer, 0) + (to_root[below] if below is not None else 0)
+    needed: dict[Owner, int] = {}
+    for who, layers in own.items():
+        if len(layers) == 1:
+            # The common case, without a walk for each of a thousand snapshots of one chain.
+            needed[who] = to_root[next(iter(layers))]
+            continue
+        seen: set[LayerId] = set()
+        for layer in layers:
+            at: LayerId | None = layer
+            while at is not None and at not in seen:
+                seen.add(at)
+                at = graph.layer(at).parent
+        needed[who] = sum(allocated.get(layer, 0) for layer in seen)
+    return needed

@@ -154,7 +154,7 @@ class SimulatedDriver:
                 raise LayerExists(layer=layer, reason="it is not the image that was to be adopted")
             return
         if not there or location.format != "raw":
-            raise SourceRefused(source=path, reason="only raw files can be taken over")
+            raise SourceRefused(field="location", source=path, reason="only raw files can be taken over")
         size_bytes = path.stat().st_size
         source = Source(path=path, format="raw")
         own = _read_image(Operation("adopt", lambda _: None), source, size_bytes)
