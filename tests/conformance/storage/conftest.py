@@ -2,4 +2,11 @@
 
 import pytest
 
-pytest.register_assert_rewrite("layer_driver_suite", "layer_mirror")
+pytest.register_assert_rewrite(
+    "layer_suite_base",
+    "layer_suite_making",
+    "layer_suite_changing",
+    "layer_suite_crashing",
+    "layer_mirror",
+    "layer_graph_machine",
+)
