@@ -16,6 +16,8 @@ from stratal.kernel.reconcile import RecordReconciler
 from stratal.kernel.store import Resource
 from stratal.kernel.transaction import Transaction
 
+HeightU = Annotated[int, msgspec.Meta(ge=1, le=100, description="Height in rack units.")]
+
 
 class TopologyStatus(Status, kw_only=True, omit_defaults=True):
     """What is observed of a level: how much there is below it."""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from stratal.cluster.topology import TopologyStatus
+from stratal.cluster.topology import HeightU, TopologyStatus
 from stratal.kernel.fields import ActionSpec, CreateSpec, Id, Spec, UpdateSpec
 from stratal.kernel.kind import Kind, Reference
 
@@ -15,7 +15,7 @@ class ChassisSpec(Spec, kw_only=True, omit_defaults=True):
     """What is wanted of a chassis."""
 
     rack_id: RackId
-    height_u: Annotated[int | None, msgspec.Meta(description="Height in rack units.")] = None
+    height_u: HeightU | None = None
 
 
 class ChassisStatus(TopologyStatus, kw_only=True, omit_defaults=True):
@@ -26,10 +26,13 @@ class ChassisCreate(CreateSpec, kw_only=True, forbid_unknown_fields=True):
     """What a client says of a new chassis."""
 
     rack_id: RackId
+    height_u: HeightU | None = None
 
 
 class ChassisUpdate(UpdateSpec, kw_only=True, forbid_unknown_fields=True):
     """What a client may change of a chassis."""
+
+    height_u: HeightU | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class SwitchChassis(ActionSpec, kw_only=True, forbid_unknown_fields=True):

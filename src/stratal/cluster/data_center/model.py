@@ -8,13 +8,15 @@ from stratal.cluster.topology import TopologyStatus
 from stratal.kernel.fields import CreateSpec, Spec, UpdateSpec
 from stratal.kernel.kind import Kind
 
+IsWitness = Annotated[
+    bool | None, msgspec.Meta(description="Whether this is the witness site of a stretched cluster.")
+]
+
 
 class DataCenterSpec(Spec, kw_only=True, omit_defaults=True):
     """What is wanted of a data centre."""
 
-    is_witness: Annotated[
-        bool | None, msgspec.Meta(description="Whether this is the witness site of a stretched cluster.")
-    ] = None
+    is_witness: IsWitness = None
 
 
 class DataCenterStatus(TopologyStatus, kw_only=True, omit_defaults=True):
@@ -24,9 +26,13 @@ class DataCenterStatus(TopologyStatus, kw_only=True, omit_defaults=True):
 class DataCenterCreate(CreateSpec, kw_only=True, forbid_unknown_fields=True):
     """What a client says of a new data centre."""
 
+    is_witness: IsWitness = None
+
 
 class DataCenterUpdate(UpdateSpec, kw_only=True, forbid_unknown_fields=True):
     """What a client may change of a data centre."""
+
+    is_witness: IsWitness | msgspec.UnsetType = msgspec.UNSET
 
 
 DATA_CENTER = Kind(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from stratal.kernel.fields import Spec, Status, UpdateSpec
+from stratal.kernel.fields import Id, Spec, Status, UpdateSpec
 from stratal.kernel.kind import Kind, Reference
 
 Address = Annotated[str, msgspec.Meta(max_length=45, description="An IPv4 or IPv6 address.")]
@@ -18,6 +18,9 @@ Maintained = Annotated[bool, msgspec.Meta(description="In maintenance: nothing n
 Unrecoverable = Annotated[
     bool, msgspec.Meta(description="Declared lost by an operator, so that it can be removed without itself.")
 ]
+
+
+ChassisId = Annotated[Id, msgspec.Meta(description="The chassis that the node is in.")]
 
 
 class NodeSpec(Spec, kw_only=True, omit_defaults=True):
@@ -35,7 +38,7 @@ class NodeSpec(Spec, kw_only=True, omit_defaults=True):
     role_sds_admin: RoleSdsAdmin
     role_sds_monitor: RoleSdsMonitor
     role_sds_server: RoleSdsServer
-    chassis_id: Annotated[int | None, msgspec.Meta(description="The chassis that the node is in.")] = None
+    chassis_id: ChassisId | None = None
     maintained: Maintained
     unrecoverable: Unrecoverable
 
@@ -83,6 +86,7 @@ class NodeStatus(Status, kw_only=True, omit_defaults=True):
 class NodeUpdate(UpdateSpec, kw_only=True, forbid_unknown_fields=True):
     """What a client may change of a node."""
 
+    chassis_id: ChassisId | msgspec.UnsetType | None = msgspec.UNSET
     storage_public_ip: Address | msgspec.UnsetType | None = msgspec.UNSET
     storage_private_ip: Address | msgspec.UnsetType | None = msgspec.UNSET
     role_sddc_admin: RoleSddcAdmin | msgspec.UnsetType = msgspec.UNSET

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from stratal.cluster.topology import TopologyStatus
+from stratal.cluster.topology import HeightU, TopologyStatus
 from stratal.kernel.fields import CreateSpec, Id, Spec, UpdateSpec
 from stratal.kernel.kind import Kind, Reference
 
@@ -15,7 +15,7 @@ class RackSpec(Spec, kw_only=True, omit_defaults=True):
     """What is wanted of a rack."""
 
     room_id: RoomId
-    height_u: Annotated[int | None, msgspec.Meta(description="Height in rack units.")] = None
+    height_u: HeightU | None = None
 
 
 class RackStatus(TopologyStatus, kw_only=True, omit_defaults=True):
@@ -26,12 +26,14 @@ class RackCreate(CreateSpec, kw_only=True, forbid_unknown_fields=True):
     """What a client says of a new rack."""
 
     room_id: RoomId
+    height_u: HeightU | None = None
 
 
 class RackUpdate(UpdateSpec, kw_only=True, forbid_unknown_fields=True):
     """What a client may change of a rack. Another `room_id` moves it, with all that is in it."""
 
     room_id: RoomId | msgspec.UnsetType = msgspec.UNSET
+    height_u: HeightU | msgspec.UnsetType | None = msgspec.UNSET
 
 
 RACK = Kind(
