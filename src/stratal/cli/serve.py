@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import uvicorn
+from litestar.types import ASGIApp
 
 from stratal.faces import neutonos
 from stratal.kernel.errors import Unavailable
@@ -67,25 +68,34 @@ def _listen(settings: Settings) -> socket.socket:
     return listening
 
 
-def _serve(server: Server, listening: socket.socket) -> None:
-    settings = server.settings.server
-    config = uvicorn.Config(
-        server.application(),
+def http_configuration(application: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """How HTTP is spoken, whatever answers it. Also used by the benchmarks, for their baseline."""
+    return uvicorn.Config(
+        application,
         loop="uvloop",
         http="httptools",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
-        ssl_certfile=settings.tls_certificate,
-        ssl_keyfile=settings.tls_key,
-        timeout_graceful_shutdown=int(server.settings.engine.shutdown_seconds),
+        ssl_certfile=settings.server.tls_certificate,
+        ssl_keyfile=settings.server.tls_key,
+        timeout_graceful_shutdown=int(settings.engine.shutdown_seconds),
     )
-    scheme = "https" if settings.tls_certificate else "http"
-    host, port = listening.getsockname()[:2]
-    log.info("listening", address=f"{scheme}://{host}:{port}{neutonos.PREFIX}/")
+
+
+def http_server(config: uvicorn.Config, listening: socket.socket) -> None:
+    """Answer what arrives at the socket until SIGINT or SIGTERM."""
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(uvicorn.Server(config).serve(sockets=[listening]))
+
+
+def _serve(server: Server, listening: socket.socket) -> None:
+    config = http_configuration(server.application(), server.settings)
+    scheme = "https" if server.settings.server.tls_certificate else "http"
+    host, port = listening.getsockname()[:2]
+    log.info("listening", address=f"{scheme}://{host}:{port}{neutonos.PREFIX}/")
+    http_server(config, listening)
 
 
 def _announce(password: str) -> None:
