@@ -1,17 +1,34 @@
 from collections.abc import Generator
 
 import pytest
-from kernel_garden import create_tables, opened
+from kernel_garden import create_tables, forget_everything, opened
 
+import postgres
 from stratal.kernel.database import Database
 
 
+@pytest.fixture(scope="session")
+def _garden_url(postgres_server: postgres.Server) -> Generator[str]:
+    """A PostgreSQL database with the tables of the test kinds, made once: that takes longer than most tests."""
+    with postgres_server.database() as url:
+        with opened(url) as database:
+            create_tables(database)
+        yield url
+
+
 @pytest.fixture
-def database(database_url: str) -> Generator[Database]:
+def garden_url(_garden_url: str) -> Generator[str]:
+    """The URL of the test kinds' database on PostgreSQL, in which there is nothing."""
+    yield _garden_url
+    with opened(_garden_url) as database:
+        forget_everything(database)
+
+
+@pytest.fixture(params=["on_sqlite", "on_postgres"])
+def database(request: pytest.FixtureRequest) -> Database:
     """A database with the kernel's tables and those of the test kinds: on SQLite, and on PostgreSQL."""
-    with opened(database_url) as database:
-        create_tables(database)
-        yield database
+    found: Database = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture
@@ -22,7 +39,6 @@ def on_sqlite(sqlite_url: str) -> Generator[Database]:
 
 
 @pytest.fixture
-def on_postgres(postgres_url: str) -> Generator[Database]:
-    with opened(postgres_url) as database:
-        create_tables(database)
+def on_postgres(garden_url: str) -> Generator[Database]:
+    with opened(garden_url) as database:
         yield database

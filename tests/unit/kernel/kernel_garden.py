@@ -14,7 +14,7 @@ from sqlalchemy import MetaData
 from stratal.kernel.access import SYSTEM, Access, Reach
 from stratal.kernel.database import Database
 from stratal.kernel.engine import Engine, EngineSettings
-from stratal.kernel.fields import CreateSpec, Id, TenantSpec, Spec, Status, UpdateSpec, count_field
+from stratal.kernel.fields import CreateSpec, Id, Spec, Status, TenantSpec, UpdateSpec, count_field
 from stratal.kernel.journal import AUDIT_LOG, EVENT
 from stratal.kernel.kind import Catalogue, Kind, Reference
 from stratal.kernel.labels import ATTACHMENT
@@ -124,9 +124,18 @@ GARDENS = Gardens(GARDEN, CATALOGUE)
 PLANTS = Plants(PLANT, CATALOGUE)
 
 
+_KERNEL_TABLES = [WORK, AUDIT_LOG.table, EVENT.table, ATTACHMENT]
+
+
 def create_tables(database: Database) -> None:
-    METADATA.create_all(database.engine, tables=[WORK, AUDIT_LOG.table, EVENT.table, ATTACHMENT])
+    METADATA.create_all(database.engine, tables=_KERNEL_TABLES)
     _METADATA.create_all(database.engine)
+
+
+def forget_everything(database: Database) -> None:
+    with database.engine.begin() as connection:
+        for table in [*_KERNEL_TABLES, *reversed(_METADATA.sorted_tables)]:
+            connection.execute(table.delete())
 
 
 @contextmanager

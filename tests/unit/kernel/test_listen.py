@@ -10,10 +10,10 @@ from stratal.kernel.listen import Listener
 
 
 def test_a_write_of_one_process_is_reconciled_by_the_engine_of_another_well_before_its_next_poll(
-    on_postgres: Database, postgres_url: str
+    on_postgres: Database, garden_url: str
 ) -> None:
     gardener = Gardener()
-    with opened(postgres_url) as elsewhere, running(elsewhere, gardener) as engine:
+    with opened(garden_url) as elsewhere, running(elsewhere, gardener) as engine:
         listener = Listener(elsewhere.url, engine.wake)
         try:
             for name in ("first", "second"):
