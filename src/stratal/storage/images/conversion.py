@@ -18,6 +18,9 @@ from stratal.storage.images.facts import DamagedImage, HostileImage, ImageFacts,
 
 _INFO_LIMITS = tool.Limits(address_space_bytes=2**30, cpu_seconds=30)
 _INFO_SECONDS = 60.0
+_CHECKED = (ImageFormat.QCOW2, ImageFormat.VMDK)
+_CHECK_LIMITS = tool.Limits(address_space_bytes=2 * 2**30, cpu_seconds=120)
+_CHECK_SECONDS = 600.0
 _CONVERT_ADDRESS_SPACE_BYTES = 4 * 2**30
 _SLOWEST_BYTES_PER_SECOND = 4 * 2**20
 """Below this a conversion counts as stuck: 1 TiB may take three days."""
@@ -25,6 +28,11 @@ _SLOWEST_BYTES_PER_SECOND = 4 * 2**20
 
 class _Specific(msgspec.Struct):
     data: dict[str, Any] = {}
+
+
+class _Found(msgspec.Struct, rename="kebab"):
+    corruptions: int = 0
+    check_errors: int = 0
 
 
 class _Info(msgspec.Struct, rename="kebab"):
@@ -44,7 +52,8 @@ def address(path: Path, format: ImageFormat) -> str:
 
 
 def confirm(path: Path, facts: ImageFacts, *, field: str = "image", keep: Sequence[int] = ()) -> None:
-    """Have QEMU open the inspected image, and refuse it if QEMU sees something else than inspection did.
+    """Have QEMU open the inspected image, and refuse it if QEMU sees something else than inspection did,
+    or finds its tables damaged. Reads no data.
 
     Raises HostileImage, DamagedImage, tool.ToolUnavailable.
     """
@@ -60,6 +69,23 @@ def confirm(path: Path, facts: ImageFacts, *, field: str = "image", keep: Sequen
     if info.virtual_size != facts.virtual_size_bytes:
         sizes = f"QEMU takes it for {info.virtual_size} bytes, its header says {facts.virtual_size_bytes}"
         raise DamagedImage(field=field, reason=sizes)
+    if facts.format in _CHECKED:
+        _check(path, facts, field=field, keep=keep)
+
+
+def _check(path: Path, facts: ImageFacts, *, field: str, keep: Sequence[int]) -> None:
+    """Refuse tables that point beyond the end of the file, which QEMU would silently read as zeros."""
+    arguments = ["qemu-img", "check", "--output=json", "--", address(path, facts.format)]
+    try:
+        said = tool.run(
+            arguments, deadline_seconds=_CHECK_SECONDS, limits=_CHECK_LIMITS, keep=keep, accept=(0, 2, 3)
+        )
+        found = msgspec.json.decode(said, type=_Found)
+    except (tool.ToolFailed, msgspec.DecodeError) as error:
+        raise DamagedImage(field=field, reason=f"QEMU can't check it: {error}") from error
+    if found.corruptions or found.check_errors:
+        wrong = found.corruptions + found.check_errors
+        raise DamagedImage(field=field, reason=f"its tables are wrong in {wrong} places; truncated, perhaps")
 
 
 def convert(

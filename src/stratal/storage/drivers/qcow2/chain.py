@@ -7,6 +7,8 @@ raw file that was taken over, belong to the layer that hangs on them; they count
 import os
 import stat
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,16 +97,17 @@ class Chains:
     def survey(self) -> tuple[dict[LayerId, LayerInfo], tuple[str, ...]]:
         """All layers, and the names of all leftovers."""
         names = self._place.names()
-        backings = self.backings(names)
+        files = self._load_all(names)
+        used = {file.backing for file in files.values()}
         layers: dict[LayerId, LayerInfo] = {}
         leftovers: list[str] = []
         for name in sorted(names):
             layer, suffix = split(name) or ("", "")
             if suffix == LAYER:
-                info = self.observe(LayerId(layer))
+                info = self._described(LayerId(layer), files)
                 if info is not None:
                     layers[info.layer] = info
-            elif suffix in (NEW, ABSORBED) or (suffix == RAW and name not in backings):
+            elif suffix in (NEW, ABSORBED) or (suffix == RAW and name not in used):
                 leftovers.append(name)
         return layers, tuple(leftovers)
 
@@ -124,17 +127,31 @@ class Chains:
     def backings(self, names: list[str]) -> dict[str, list[LayerId]]:
         """For each file that is a backing file: the layers whose files name it, private ones included."""
         found: dict[str, list[LayerId]] = defaultdict(list)
-        for name in names:
-            layer, suffix = split(name) or ("", "")
-            if suffix != LAYER:
-                continue
-            try:
-                backing = self._load(name).backing
-            except FileNotFoundError:
-                continue
-            if backing is not None:
-                found[backing].append(LayerId(layer))
+        for file in self._load_all(names).values():
+            if file.backing is not None:
+                found[file.backing].append(file.layer)
         return found
+
+    def _described(self, layer: LayerId, files: Mapping[str, LayerFile]) -> LayerInfo | None:
+        """As `observe`, from files that were loaded before; looks again where a merge has swapped some."""
+        head = files.get(self._place.path(layer).name)
+        if head is not None and head.private:
+            return None
+        chain = [head]
+        while chain[-1] is not None and chain[-1].backing is not None:
+            chain.append(files.get(chain[-1].backing))
+        found = [file for file in chain if file is not None]
+        return describe(found) if len(found) == len(chain) else self.observe(layer)
+
+    def _load_all(self, names: Iterable[str]) -> dict[str, LayerFile]:
+        """Every file that is a layer or a part of one."""
+        files: dict[str, LayerFile] = {}
+        for name in names:
+            _, suffix = split(name) or ("", "")
+            if suffix in (LAYER, RAW):
+                with suppress(FileNotFoundError):  # merged or removed since it was listed
+                    files[name] = self._load(name)
+        return files
 
     def _walk(self, name: str) -> list[LayerFile]:
         files: list[LayerFile] = []

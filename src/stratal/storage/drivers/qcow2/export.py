@@ -32,6 +32,7 @@ from stratal.storage.images import tool
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 60.0
+_END_SECONDS = 5.0
 _MOST_BYTES = 32 * 2**20
 """of one NBD request (QEMU's limit)"""
 _MOST_ZERO_BYTES = 2**30
@@ -206,7 +207,7 @@ class Exports:
                 yield server
                 server.stop(flush=writable)
             finally:
-                tool.dispose(process)
+                _end(process)
 
     @contextmanager
     def _socket_directory(self) -> Generator[tuple[Path, int]]:
@@ -233,6 +234,15 @@ class Exports:
                         shutil.rmtree(directory, ignore_errors=True)
                     finally:
                         os.close(lock)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Let a server that is still there, after an error, write out what it was given; but not for long."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            process.terminate()
+            process.wait(_END_SECONDS)
+    tool.dispose(process)
 
 
 _spawner: ThreadPoolExecutor | None = None

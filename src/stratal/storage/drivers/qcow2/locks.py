@@ -124,7 +124,7 @@ class Locks:
 
 
 # QEMU's permissions, as numbers of its lock bytes.
-_READ, _WRITE, _RESIZE = 0, 1, 3
+_WRITE, _RESIZE = 1, 3
 _USES, _FORBIDS, _PERMISSIONS = 100, 200, 64
 
 
@@ -141,10 +141,13 @@ def opened_by_qemu(path: Path) -> bool:
 
 
 @contextmanager
-def read_towards_qemu(path: Path, layer: LayerId) -> Generator[None]:
-    """Keep every QEMU process from writing to the file, as a reading QEMU would. Raises LayerBusy."""
+def unwritten_by_qemu(path: Path, layer: LayerId) -> Generator[None]:
+    """Keep every QEMU process from writing to the file. Raises LayerBusy.
+
+    A reading QEMU would also say that it reads; but then `qemu-img commit` would not go through the file.
+    """
     with _opened(path) as descriptor:
-        for byte in (_USES + _READ, _FORBIDS + _WRITE, _FORBIDS + _RESIZE):
+        for byte in (_FORBIDS + _WRITE, _FORBIDS + _RESIZE):
             _lock(descriptor, fcntl.F_RDLCK, byte)
         if _locked(descriptor, _USES + _WRITE, 1) or _locked(descriptor, _USES + _RESIZE, 1):
             raise LayerBusy(layer=layer, reason="a guest or a tool writes to it")

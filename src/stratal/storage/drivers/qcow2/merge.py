@@ -32,7 +32,7 @@ from stratal.storage.drivers.qcow2.chain import FROZEN_IN_MERGE, LayerFile
 from stratal.storage.drivers.qcow2.duplicate import duplicate
 from stratal.storage.drivers.qcow2.export import Exports
 from stratal.storage.drivers.qcow2.extents import Mapped, without
-from stratal.storage.drivers.qcow2.locks import Locks, opened_by_qemu, read_towards_qemu
+from stratal.storage.drivers.qcow2.locks import Locks, opened_by_qemu, unwritten_by_qemu
 from stratal.storage.drivers.qcow2.place import ABSORBED, NEW, Place, sync_path
 from stratal.storage.drivers.qcow2.pull import Target, pull
 from stratal.storage.drivers.qcow2.tools import Tools
@@ -42,6 +42,7 @@ _MARK = Effect("qcow2.merge.mark")
 _OPEN_UP = Effect("qcow2.merge.open_up")
 _GROW = Effect("qcow2.merge.grow")
 _COMMIT = Effect("qcow2.merge.commit")
+_MEND = Effect("qcow2.merge.mend")
 _COPY = Effect("qcow2.merge.copy")
 _PULL = Effect("qcow2.merge.pull")
 _HANG = Effect("qcow2.merge.hang")
@@ -100,7 +101,7 @@ class Merges:
     def _commit(self, into: LayerFile, base: LayerFile, operation: Operation, keep: int) -> bool:
         """Merge down; False if somebody reads the base, so that it can't be written to."""
         try:
-            with self._place.guard("merge"), read_towards_qemu(into.path, into.layer):
+            with self._place.guard("merge"), unwritten_by_qemu(into.path, into.layer):
                 if opened_by_qemu(base.path):
                     return False
                 self._open_up(base)
@@ -120,9 +121,7 @@ class Merges:
                         self._tools.commit(blank, into, base, watch=watch, keep=(keep,))
                     finally:
                         blank.unlink()
-                # A merge that was killed and taken up again may have lost track of some clusters.
-                if self._tools.check(base).leaked_bytes:
-                    self._tools.repair_leaks(base.path, base.layer, keep=(keep,))
+                self._mend(base, keep)
                 with operation.phase("sync"), _REPLACE:
                     os.chmod(base.path, into.mode)
                     sync_path(base.path)
@@ -149,6 +148,7 @@ class Merges:
                     return False
                 self._open_up(into)
                 self._pull(into, into, between, operation, keep)
+                self._mend(into, keep)
                 with operation.phase("sync"), _HANG:
                     sync_path(into.path)
                     self._tools.hang_on(into.path, into.layer, below, keep=(keep,))
@@ -170,7 +170,7 @@ class Merges:
         """Merge up into a copy that then takes the file's place."""
         copy = into.path.with_suffix(NEW)
         try:
-            with self._place.guard("merge"), read_towards_qemu(into.path, into.layer):
+            with self._place.guard("merge"), unwritten_by_qemu(into.path, into.layer):
                 with operation.phase("copy"), _COPY:
                     duplicate(into.path, copy, operation)
                 self._pull(into, replace(into, path=copy), between, operation, keep)
@@ -207,6 +207,12 @@ class Merges:
                 keep=(keep,),
             )
             pull(self._exports, between[0], without(below, own), target)
+
+    def _mend(self, file: LayerFile, keep: int) -> None:
+        """Give back clusters that an earlier attempt allocated, and was killed before it used them."""
+        if self._tools.check(file).leaked_bytes:
+            with _MEND:
+                self._tools.repair_leaks(file.path, file.layer, keep=(keep,))
 
     def _open_up(self, file: LayerFile) -> None:
         """Let the owner write to a frozen file; it counts as frozen still."""
