@@ -15,6 +15,7 @@ from pathlib import Path
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.types import ASGIApp
+from sqlalchemy.exc import ArgumentError
 
 from stratal import cluster, identity, operations
 from stratal.faces import neutonos
@@ -23,11 +24,9 @@ from stratal.kernel.access import Access, Reach
 from stratal.kernel.chores import Chores
 from stratal.kernel.database import Database
 from stratal.kernel.engine import Engine, EngineSettings
-from stratal.kernel.errors import Unavailable
+from stratal.kernel.errors import Invalid, Unavailable
 from stratal.kernel.kind import Catalogue
 from stratal.kernel.listen import Listener
-
-# from stratal.kernel.listen import Listener
 from stratal.kernel.logs import get_logger
 from stratal.kernel.process_metrics import ProcessMetrics, QueueDepth
 from stratal.kernel.settings import Settings
@@ -55,7 +54,8 @@ class Server:
         self._stack = ExitStack()
         if exclusive:
             self._prepare_data_directory()
-        self.database = Database(settings.database_url.get_secret_value(), observer=self.metrics)
+        self.database = self._open_database()
+        self._stack.callback(self.database.close)
         self.catalogue = catalogue()
         self.identity = identity.Identity(
             self.catalogue,
@@ -123,7 +123,6 @@ class Server:
     def stop(self) -> None:
         """Let what runs come to an end, and let go of everything."""
         self._stack.close()
-        self.database.close()
 
     def application(self) -> ASGIApp:
         """The ASGI application."""
@@ -168,6 +167,14 @@ class Server:
         }
 
     # -- the process ---------------------------------------------------------------------------------
+
+    def _open_database(self) -> Database:
+        try:
+            return Database(self.settings.database_url.get_secret_value(), observer=self.metrics)
+        except (ArgumentError, ImportError) as error:
+            # no chain: an error about a URL may show the password in it
+            reason = f"is not the URL of a database that can be used here ({type(error).__name__})"
+            raise Invalid(field="database_url", reason=reason) from None
 
     def _prepare_data_directory(self) -> None:
         directory = self.settings.data_directory

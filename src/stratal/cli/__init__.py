@@ -3,6 +3,7 @@
 The server is imported only by the commands that need it, so that the others start at once.
 """
 
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -97,3 +98,5 @@ def reset_password(
 
 def _logs(settings: Settings) -> None:
     configure_logs(settings.log.level, settings.log.format, sys.stderr)
+    # it says at every start of every command what it is made of
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
