@@ -106,7 +106,7 @@ class Store(Generic[S, T]):
         """A page of the resources for which all conditions hold, and the count of all of them."""
         chosen = self._all.where(*where)
         rows = transaction.execute(chosen.order_by(*order_by).limit(limit).offset(offset)).all()
-        if 0 < len(rows) < limit or (not rows and offset == 0):
+        if 0 < len(rows) < limit or (not rows and offset == 0 and limit > 0):
             total = offset + len(rows)
         else:
             total = self.count(transaction, *where)
