@@ -10,7 +10,7 @@ from stratal.identity.bootstrap import Bootstrap
 from stratal.identity.credentials import Credentials
 from stratal.identity.memberships import Members, Membership
 from stratal.identity.passwords import Verifiers
-from stratal.identity.policy import RoleName, authorised, grants, reach_of
+from stratal.identity.policy import PasswordChangeRequired, RoleName, authorised, grants, reach_of
 from stratal.identity.project.model import PROJECT
 from stratal.identity.project.reconcile import ProjectReconciler
 from stratal.identity.project.service import ProjectService
@@ -37,6 +37,7 @@ __all__ = [
     "LoginLimits",
     "Members",
     "Membership",
+    "PasswordChangeRequired",
     "Reauth",
     "RoleName",
     "RsaKey",

@@ -25,6 +25,14 @@ class RoleName(StrEnum):
     OBSERVER = "observer"
 
 
+class PasswordChangeRequired(Forbidden):
+    """The user may do next to nothing before they have changed the password that somebody else chose."""
+
+    code = "password_change_required"
+    template = "your password must be changed first"
+    remedy = "Update your own user with the original and a new password."
+
+
 ANYBODY = "anybody"
 """Not a role that is granted: what every user with a valid token may do."""
 

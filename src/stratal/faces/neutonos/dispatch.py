@@ -17,14 +17,14 @@ from litestar.exceptions import HTTPException
 from litestar.response.base import ASGIResponse
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from stratal.faces.neutonos.bodies import repeated_key
 from stratal.faces.neutonos.endpoint import Call, Endpoint, request_type
 from stratal.faces.neutonos.problems import invalid_body, problem_of, status_of
-from stratal.identity import Identity, authorised
+from stratal.identity import Identity, PasswordChangeRequired, authorised
 from stratal.kernel.access import Access
 from stratal.kernel.clock import Entropy
 from stratal.kernel.database import Database
 from stratal.kernel.errors import (
-    Forbidden,
     Invalid,
     StratalError,
     TooLarge,
@@ -47,6 +47,8 @@ _LIST_PARAMETERS = frozenset(ListRequest.__dataclass_fields__)
 _BEFORE_A_NEW_PASSWORD = frozenset(
     [("user", "show"), ("user", "update"), ("token", "logout"), ("user", "verify-password")]
 )
+_OF_THE_TOKEN_ITSELF = frozenset([("token", "logout"), ("token", "reauth-in-project")])
+_LONGEST_AUDIT_MESSAGE = 1000
 
 HttpRequest = Request[Any, Any, Any]
 
@@ -141,6 +143,8 @@ class Dispatcher:
             known, status = error, status_of(error)
             if isinstance(error, Unavailable):
                 log.error("unavailable", reason=error.message)
+            if isinstance(error, TooLarge | TooSlow):
+                headers["connection"] = "close"  # what is still to come of the body is not waited for
         else:
             log.exception("unexpected_error", method=method, path=path)
             known, status = _Unexpected(), HTTPStatus.INTERNAL_SERVER_ERROR
@@ -155,8 +159,10 @@ class Dispatcher:
         request_id: str,
     ) -> ASGIResponse:
         token = request.headers.get(TOKEN_HEADER, "")
-        access = await self._access(request, endpoint, token, request_id)
+        access, must_change_password = await self._access(request, endpoint, token, request_id)
         try:
+            if must_change_password and (endpoint.resource_type, endpoint.verb) not in _BEFORE_A_NEW_PASSWORD:
+                raise PasswordChangeRequired
             if not endpoint.public:
                 access = authorised(access, endpoint.resource_type, endpoint.verb, endpoint.profile)
             call = Call(
@@ -179,10 +185,13 @@ class Dispatcher:
             headers["etag"] = f'"{etag}"'
         return _response(body, endpoint.status, headers)
 
-    async def _access(self, request: HttpRequest, endpoint: Endpoint, token: str, request_id: str) -> Access:
+    async def _access(
+        self, request: HttpRequest, endpoint: Endpoint, token: str, request_id: str
+    ) -> tuple[Access, bool]:
+        """Who is asking, and whether they must first change their password. Raises Unauthenticated."""
         client_ip = request.client.host if request.client else ""
         if endpoint.public:
-            return Access(
+            nobody = Access(
                 user_id=0,
                 user_name="",
                 project_id=None,
@@ -190,21 +199,19 @@ class Dispatcher:
                 client_ip=client_ip,
                 request_id=request_id,
             )
+            return nobody, False
         tokens = self._identity.tokens
         who = {"client_ip": client_ip, "request_id": request_id}
         if token:
-            access, must_change = await self._database.read_async(
+            return await self._database.read_async(
                 lambda tx: tokens.authenticate(tx, token, **who), quick=True
             )
-        elif self._anonymous_user:
-            access, must_change = await self._database.read_async(
+        # whoever has no token must not get one from a token that is not there
+        if self._anonymous_user and (endpoint.resource_type, endpoint.verb) not in _OF_THE_TOKEN_ITSELF:
+            return await self._database.read_async(
                 lambda tx: tokens.anonymous(tx, self._anonymous_user, **who), quick=True
             )
-        else:
-            raise Unauthenticated(reason=f"the request has no {TOKEN_HEADER}")
-        if must_change and (endpoint.resource_type, endpoint.verb) not in _BEFORE_A_NEW_PASSWORD:
-            raise Forbidden(verb="do this before you have changed your password: it may not", kind="yet")
-        return access
+        raise Unauthenticated(reason=f"the request has no {TOKEN_HEADER}")
 
     async def _body(self, request: HttpRequest, decoder: msgspec.json.Decoder[Any]) -> Any:
         media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
@@ -219,14 +226,20 @@ class Dispatcher:
                         raise TooLarge(limit_bytes=self._max_body_bytes)
         except TimeoutError:
             raise TooSlow(seconds=self._body_timeout_seconds) from None
+        except HTTPException:  # Litestar's way to say that the client is gone
+            raise Invalid(field="body", reason="was not sent to its end") from None
         try:
-            return decoder.decode(bytes(raw) or b"{}").spec
+            body = decoder.decode(bytes(raw) or b"{}").spec
+            repeated = repeated_key(bytes(raw))
         except msgspec.DecodeError as error:
             raise invalid_body(error) from None
         except RecursionError:
             raise Invalid(field="body", reason="is nested too deeply") from None
         except UnicodeDecodeError:
             raise Invalid(field="body", reason="is not UTF-8") from None
+        if repeated is not None:
+            raise Invalid(field=repeated, reason="is there twice")
+        return body
 
     async def _write_down(
         self, endpoint: Endpoint, access: Access, request: HttpRequest, error: StratalError
@@ -238,17 +251,21 @@ class Dispatcher:
             id = _ids(request).get("id")
         except Invalid:
             id = None
-        await self._database.write_async(
-            lambda transaction: record_audit(
-                transaction,
-                access,
-                endpoint.verb,
-                resource_type=endpoint.resource_type,
-                resource_id=id,
-                status=AuditStatus.FAILED,
-                message=error.message[:1000],
+        message = error.message.replace("\0", "\ufffd")[:_LONGEST_AUDIT_MESSAGE]  # as PostgreSQL takes it
+        try:
+            await self._database.write_async(
+                lambda transaction: record_audit(
+                    transaction,
+                    access,
+                    endpoint.verb,
+                    resource_type=endpoint.resource_type,
+                    resource_id=id,
+                    status=AuditStatus.FAILED,
+                    message=message,
+                )
             )
-        )
+        except StratalError as unwritten:  # the caller is still told why the request was refused
+            log.error("refusal_not_recorded", reason=unwritten.message)
 
 
 class _Unexpected(StratalError):

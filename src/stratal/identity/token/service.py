@@ -104,6 +104,11 @@ class TokenService:
         )
 
     def _failed(self, transaction: Transaction, access: Access, user: _Candidate, name: str) -> None:
+        self._audit(transaction, access, "login", user.id, name, AuditStatus.FAILED)
+        again = self._candidate(transaction, name)
+        if again is None or not again.may_try:
+            # somebody locked them out while we verified: neither for longer, nor for less, than they meant
+            return
         limits = self._limits(transaction)
         statement = transaction.insert(LOGIN_RECORD).values(user_id=user.id, failure_num=1)
         failures = transaction.execute(
@@ -130,7 +135,6 @@ class TokenService:
                 resource_name=name,
             )
         work.ask(transaction, USER.name, user.id)
-        self._audit(transaction, access, "login", user.id, name, AuditStatus.FAILED)
 
     def _succeeded(
         self, transaction: Transaction, access: Access, user: _Candidate, body: Login, better: str | None

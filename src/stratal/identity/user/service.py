@@ -22,6 +22,7 @@ from stratal.identity.user.model import (
     UserUpdate,
     VerifyPassword,
 )
+from stratal.identity.user.ui_profile import MAX_PROFILE_BYTES, profile_problem
 from stratal.kernel import work
 from stratal.kernel.access import Access, Reach
 from stratal.kernel.actions import action
@@ -35,7 +36,6 @@ from stratal.kernel.transaction import Transaction
 
 User = Resource[UserSpec, UserStatus]
 
-_MAX_PROFILE_BYTES = 65536
 _PASSWORD_FIELDS = frozenset(
     ("password", "original_password", "encrypted_password", "encrypted_original_password", "rsa_key_id")
 )
@@ -173,6 +173,7 @@ class UserService(ResourceService[UserSpec, UserStatus]):
     ) -> User:
         """Choose the project that a login is for when it names none."""
         user = self.changeable(transaction, access, id)
+        self._not_above(transaction, access, user)
         mine = memberships(transaction, user_id=id, project_id=body.project_id)
         if not mine.items:
             raise Invalid(
@@ -210,10 +211,15 @@ class UserService(ResourceService[UserSpec, UserStatus]):
     ) -> dict[str, Any]:
         """Merge keys into the profile; a key set to null is removed."""
         user = self.changeable(transaction, access, id)
+        problem = profile_problem(changes)
+        if problem is not None:
+            raise Invalid(field="spec.profile", reason=problem)
         profile = {**self.ui_profile(transaction, access, id), **changes}
         profile = {key: value for key, value in profile.items() if value is not None}
-        if len(msgspec.json.encode(profile)) > _MAX_PROFILE_BYTES:
-            raise Invalid(field="spec", reason=f"the profile would be larger than {_MAX_PROFILE_BYTES} bytes")
+        if len(msgspec.json.encode(profile)) > MAX_PROFILE_BYTES:
+            raise Invalid(
+                field="spec.profile", reason=f"the whole would be larger than {MAX_PROFILE_BYTES} bytes"
+            )
         self.store.mark(transaction, id, {"ui_profile": profile})
         self.acted(transaction, access, user, "update-ui-profile", {"keys": sorted(changes)})
         return profile
