@@ -90,6 +90,11 @@ class Qcow2Driver:
         self._place.prepare()
 
     @property
+    def place(self) -> Path:
+        """The directory."""
+        return self._place.directory
+
+    @property
     def traits(self) -> Traits:
         return Traits(name="qcow2", granularity_bytes=CLUSTER_BYTES, merging_moves_data=True)
 

@@ -36,6 +36,8 @@ _END_SECONDS = 5.0
 _MOST_BYTES = 32 * 2**20
 """of one NBD request (QEMU's limit)"""
 _MOST_ZERO_BYTES = 2**30
+_LONGEST_RUNTIME = 65
+"""The name of a Unix socket has at most 107 bytes, and 40 are added here."""
 _CLIENTS = 16
 
 _SERVE = Effect("qcow2.export.serve")
@@ -184,7 +186,10 @@ class Exports:
     """Serves files of one place."""
 
     def __init__(self, place: Place, runtime: Path) -> None:
-        """`runtime` is a directory for sockets; a short path, for a socket's name has at most 107 bytes."""
+        """`runtime` is a directory for sockets. Raises Invalid for one with a long name."""
+        if not runtime.is_absolute() or len(os.fsencode(runtime)) > _LONGEST_RUNTIME:
+            reason = f"must be an absolute path of at most {_LONGEST_RUNTIME} bytes"
+            raise Invalid(field="runtime", reason=reason)
         self._place = place
         self._runtime = runtime
         key = blake2b(bytes(place.directory), digest_size=6).hexdigest()

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from stratal.storage.drivers.contract import LayerId
 from stratal.storage.drivers.errors import LayerBusy
-from stratal.storage.drivers.qcow2.place import Place
+from stratal.storage.drivers.qcow2.place import Place, canonical
 
 
 class Kind(IntEnum):
@@ -52,7 +52,7 @@ class Claim:
     def offset(self) -> int:
         # 58 bits of the UUID leave room for the kind below the 63 bits of an offset. Two layers that share
         # them exclude each other without need, once in 2^29 layers.
-        return (uuid.UUID(self.layer).int & (1 << 58) - 1) << 2 | self.kind
+        return (uuid.UUID(canonical(self.layer)).int & (1 << 58) - 1) << 2 | self.kind
 
 
 def using(layer: LayerId) -> Claim:

@@ -54,7 +54,7 @@ class Place:
 
     def path(self, layer: LayerId, suffix: str = LAYER) -> Path:
         """Raises Invalid for what is no canonical UUID."""
-        return self.directory / f"{_canonical(layer)}{suffix}"
+        return self.directory / f"{canonical(layer)}{suffix}"
 
     def require(self) -> None:
         """Raises BackendUnavailable unless the marked directory is there."""
@@ -89,7 +89,7 @@ def split(name: str) -> tuple[LayerId, str] | None:
     """The layer and the suffix of a file name of a place; None for foreign names."""
     stem, dot, suffix = name.partition(".")
     try:
-        layer = _canonical(LayerId(stem))
+        layer = canonical(LayerId(stem))
     except Invalid:
         return None
     return (layer, dot + suffix) if dot + suffix in (LAYER, ABSORBED, RAW, NEW) else None
@@ -104,11 +104,12 @@ def sync_path(path: Path, flags: int = 0) -> None:
         os.close(descriptor)
 
 
-def _canonical(layer: LayerId) -> LayerId:
+def canonical(layer: LayerId) -> LayerId:
+    """The layer's name, if it is a UUID in its canonical form. Raises Invalid."""
     try:
-        canonical = str(uuid.UUID(layer))
+        text = str(uuid.UUID(layer))
     except ValueError:
-        canonical = ""
-    if canonical != layer:
+        text = None
+    if text != layer:
         raise Invalid(field="layer", reason="must be a UUID in its canonical form")
     return layer
