@@ -44,7 +44,7 @@ class Reference:
     """A spec field that names another resource.
 
     The target must exist, not be on its way out, and be visible to whoever writes the reference. While a
-    live resource refers to it, the target cannot be deleted. The target's reconciler is woken whenever a
+    live resource refers to it, the target cannot be deleted, unless the reference is `weak`. The target's reconciler is woken whenever a
     referrer comes, goes or moves, so that it can count.
     """
 
@@ -52,6 +52,8 @@ class Reference:
     field: str
     #: `name` of the target's kind
     kind: str
+    #: where something came from: the target may go while it is still named, and is woken all the same
+    weak: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

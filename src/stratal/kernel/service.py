@@ -266,6 +266,8 @@ class ResourceService(Generic[S, T]):
 
     def _check_unreferenced(self, transaction: Transaction, id: int) -> None:
         for kind, reference in self.catalogue.referrers(self.kind.name):
+            if reference.weak:
+                continue
             store: Store[Any, Any] = Store(kind)
             columns = kind.tables.spec.c
             users = store.count(transaction, columns[reference.field] == id)
