@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from stratal import __version__
+from stratal.faces.neutonos import formats
 from stratal.faces.neutonos.dispatch import REQUEST_ID_HEADER, TOKEN_HEADER
 from stratal.faces.neutonos.endpoint import Endpoint, request_type
 from stratal.faces.neutonos.problems import STATUS, Problem
@@ -49,6 +50,7 @@ def openapi_document(endpoints: Sequence[Endpoint], prefix: str) -> dict[str, An
     references, components = msgspec.json.schema_components(
         unique, ref_template="#/components/schemas/{name}"
     )
+    formats.complete(components, unique)
     schema_of = dict(zip(unique, references, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in sorted(endpoints, key=lambda each: (each.path, each.method)):
@@ -134,10 +136,11 @@ def _list_schema(name: str) -> dict[str, Any]:
 
 
 def _responses(endpoint: Endpoint, schema_of: dict[Any, Any]) -> dict[str, Any]:
-    success: dict[str, Any] = {
-        "description": endpoint.status.phrase,
-        "headers": {REQUEST_ID_HEADER: {"schema": {"type": "string"}}},
-    }
+    headers: dict[str, Any] = {REQUEST_ID_HEADER: {"schema": {"type": "string"}}}
+    if "spec" in getattr(endpoint.answer, "__struct_fields__", ()):
+        description = "The etag of the answer's spec, for If-Match."
+        headers["etag"] = {"schema": {"type": "string"}, "description": description}
+    success: dict[str, Any] = {"description": endpoint.status.phrase, "headers": headers}
     if endpoint.answer is not None:
         success["content"] = {"application/json": {"schema": schema_of[endpoint.answer]}}
     responses = {str(endpoint.status.value): success}
