@@ -1,0 +1,116 @@
+"""A request for every rule of the role table: fresh targets, and a body that is sound."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from role_table import Caller, Rule, Target
+from role_world import PASSWORD, World
+
+
+@dataclass(frozen=True)
+class Prepared:
+    method: str
+    path: str
+    body: dict[str, Any] | None = None
+    #: for calls that end the token that they come with
+    token: str | None = None
+
+
+def prepare(world: World, rule: Rule, caller: Caller) -> Prepared:
+    """Make what the request needs, as the administrator, and the request."""
+    method, _, route = rule.endpoint.partition(" ")
+    plural = route.split("/")[1]
+    spec = _spec(world, rule, caller)
+    ids: dict[str, str] = {}
+    if "{id}" in route:
+        ids["{id}"] = str(_target(world, plural, rule, caller))
+    path = route.replace("{project_id}", str(world.project_of(rule.target)))
+    for name, value in ids.items():
+        path = path.replace(name, value)
+    if plural == "projects" and route.endswith(":remove-user"):
+        world.add_to(world.project_of(rule.target), spec["user_id"])
+    if plural == "chassises" and route.endswith(":switch-chassis"):
+        spec["chassis_id"] = world.make("chassises", rack_id=world.rack())
+    token = world.log_in(caller) if plural == "tokens" else None
+    return Prepared(method, path, None if method in ("GET", "DELETE") else {"spec": spec}, token)
+
+
+def _target(world: World, plural: str, rule: Rule, caller: Caller) -> int:
+    project = world.project_of(rule.target)
+    match plural:
+        case "data-centers":
+            return world.make(plural)
+        case "rooms":
+            return world.make(plural, data_center_id=world.make("data-centers"))
+        case "racks":
+            return world.rack()
+        case "chassises":
+            return world.make(plural, rack_id=world.rack())
+        case "nodes":
+            return world.root.get("/nodes").json()["items"][0]["metadata"]["id"]
+        case "roles":
+            return world.roles["auditor"]
+        case "label-keys":
+            return world.make(plural, project=project)
+        case "label-values":
+            return world.make(plural, project=project, label_key_id=world.make("label-keys", project=project))
+        case "events" | "audit-logs":
+            found = world.root.get(f"/{plural}", params={"q": f"project_id:{project}", "limit": 1}).json()
+            return found["items"][0]["id"]
+        case "users":
+            if rule.target is Target.OWN:
+                return world.users.get(caller, 1)
+            return world.user(project)
+        case "projects":
+            return world.make(plural) if rule.target is Target.COMMON else project
+        case _:
+            raise KeyError(plural)
+
+
+def _spec(world: World, rule: Rule, caller: Caller) -> dict[str, Any]:
+    project = world.project_of(rule.target)
+    observer = world.roles["observer"]
+    named = {"name": world.name()}
+    match rule.endpoint:
+        case "POST /rooms":
+            return {**named, "data_center_id": world.make("data-centers")}
+        case "POST /racks":
+            return {**named, "room_id": world.make("rooms", data_center_id=world.make("data-centers"))}
+        case "POST /chassises":
+            return {**named, "rack_id": world.rack()}
+        case "POST /chassises/{id}/:switch-chassis":
+            return {"node_ids": [1], "chassis_id": 0}
+        case "PATCH /settings":
+            return {"ha_enabled": True}
+        case "POST /label-values":
+            return {**named, "label_key_id": world.make("label-keys", project=project)}
+        case "POST /label-values/{id}/:attach" | "POST /label-values/{id}/:detach":
+            return {
+                "resource_type": "label_key",
+                "resource_ids": [world.make("label-keys", project=project)],
+            }
+        case "POST /users":
+            return {**named, "password": PASSWORD}
+        case "POST /users/{id}/:allow-login":
+            return {"allowed": True}
+        case "POST /users/:verify-password":
+            return {"password": PASSWORD}
+        case "POST /users/{id}/:set-default-project" | "POST /tokens/:reauth-in-project":
+            return {"project_id": project}
+        case "PATCH /users/{id}/:ui-profile":
+            return {"profile": {"theme": "dark"}}
+        case "POST /users/{id}/projects/{project_id}/:set-role":
+            return {"role_id": observer}
+        case "POST /projects/{id}/:add-user":
+            return {"user_id": world.user(), "role_id": observer}
+        case "POST /projects/{id}/:remove-user":
+            return {"user_id": world.user()}
+        case "POST /tokens/:login":
+            someone = Caller.NOBODY if caller is Caller.ANONYMOUS else caller
+            return {"name": world.name_of(someone), "password": PASSWORD}
+        case "POST /tokens/:logout" | "POST /rsa-keys":
+            return {}
+        case endpoint if endpoint.startswith("PATCH "):
+            return {"description": world.name("said by")}
+        case _:
+            return named

@@ -1,0 +1,120 @@
+"""Two projects with a user of every role, and targets for every request of the role walk."""
+
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import httpx
+from role_table import Caller, Target
+
+from running_server import Client, RunningServer
+
+PASSWORD = "a walk through the roles"
+_CLUSTER = (Caller.SYSTEM, Caller.SECURITY, Caller.AUDITOR)
+_PROJECT = (Caller.ADMIN, Caller.MEMBER, Caller.OBSERVER)
+
+
+@dataclass
+class World:
+    """What the walk finds when it begins. Project A is the callers', project B is not."""
+
+    server: RunningServer
+    #: without a token of its own
+    bare: httpx.Client
+    root: Client
+    roles: dict[str, int]
+    project_a: int
+    project_b: int
+    users: dict[Caller, int] = field(default_factory=dict)
+    tokens: dict[Caller, str] = field(default_factory=dict)
+    numbers: Any = field(default_factory=lambda: count(1))
+
+    # -- callers -------------------------------------------------------------------------------------
+
+    def log_in(self, caller: Caller) -> str:
+        """A new token, for project A where the caller may enter it."""
+        if caller is Caller.ANONYMOUS:
+            return ""
+        scope = {"project_id": self.project_a} if caller in (Caller.SYSTEM, *_PROJECT) else {}
+        spec = {"name": self.name_of(caller), "password": PASSWORD, **scope}
+        answer = self.root.post("/tokens/:login", json={"spec": spec})
+        assert answer.status_code == 201, answer.text
+        return answer.json()["uuid"]
+
+    def send(
+        self, caller: Caller, method: str, path: str, *, token: str | None = None, **more: Any
+    ) -> httpx.Response:
+        secret = self.tokens[caller] if token is None else token
+        headers = {"x-sddc-token": secret} if secret else {}
+        return self.bare.request(method, path, headers=headers, **more)
+
+    @staticmethod
+    def name_of(caller: Caller) -> str:
+        return f"the {caller.value}"
+
+    # -- things --------------------------------------------------------------------------------------
+
+    def name(self, kind: str = "thing") -> str:
+        return f"{kind} {next(self.numbers)}"
+
+    def project_of(self, target: Target) -> int:
+        return self.project_b if target is Target.FOREIGN else self.project_a
+
+    def make(self, plural: str, *, project: int | None = None, **spec: object) -> int:
+        """A new resource, made by the administrator; of a project where one is given."""
+        client = self.root if project is None else self.in_project(project)
+        answer = client.post(f"/{plural}", json={"spec": {"name": self.name(), **spec}})
+        assert answer.status_code == 202, answer.text
+        return answer.json()["metadata"]["id"]
+
+    def in_project(self, project: int) -> Client:
+        client = self._clients.get(project)
+        if client is None:
+            client = self._clients[project] = self.server.client(project_id=project)
+        return client
+
+    _clients: dict[int, Client] = field(default_factory=dict)
+
+    def user(self, *projects: int) -> int:
+        """A new user who observes these projects."""
+        id = self.make("users", password=PASSWORD)
+        for project in projects:
+            self.add_to(project, id)
+        return id
+
+    def add_to(self, project: int, user: int) -> None:
+        spec = {"user_id": user, "role_id": self.roles["observer"]}
+        answer = self.root.post(f"/projects/{project}/:add-user", json={"spec": spec})
+        assert answer.status_code == 202, answer.text
+
+    def rack(self) -> int:
+        room = self.make("rooms", data_center_id=self.make("data-centers"))
+        return self.make("racks", room_id=room)
+
+    def close(self) -> None:
+        for client in (self.bare, self.root, *self._clients.values()):
+            client.close()
+
+
+def build(server: RunningServer) -> World:
+    """The two projects and everybody in them."""
+    root = server.client()
+    roles = {role["metadata"]["name"]: role["metadata"]["id"] for role in root.get("/roles").json()["items"]}
+    project_a = root.create("projects", name="project A")["metadata"]["id"]
+    project_b = root.create("projects", name="project B")["metadata"]["id"]
+    world = World(server, Client(server.url), root, roles, project_a, project_b)
+    for caller in Caller:
+        if caller is Caller.ANONYMOUS:
+            world.tokens[caller] = ""
+            continue
+        role = {"role_id": roles[caller.value]} if caller in _CLUSTER else {}
+        id = root.create("users", name=world.name_of(caller), password=PASSWORD, **role)["metadata"]["id"]
+        if caller in _PROJECT:
+            spec = {"user_id": id, "role_id": roles[caller.value]}
+            assert root.post(f"/projects/{project_a}/:add-user", json={"spec": spec}).status_code == 202
+        world.users[caller] = id
+        world.tokens[caller] = world.log_in(caller)
+    for project in (project_a, project_b):
+        # so that either has an event, an audit log and something to be found in lists
+        world.in_project(project).create("label-keys", name=f"of project {project}")
+    return world
