@@ -9,7 +9,7 @@ from stratal.kernel.database import Database
 
 @pytest.fixture(scope="session")
 def _garden_url(postgres_server: postgres.Server) -> Generator[str]:
-    """A PostgreSQL database with the tables of the test kinds, made once: that takes longer than most tests."""
+    """A PostgreSQL database with the tables of the test kinds. Made once, which takes longer than a test."""
     with postgres_server.database() as url:
         with opened(url) as database:
             create_tables(database)
