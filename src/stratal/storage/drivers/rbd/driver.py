@@ -1,0 +1,368 @@
+"""The layer driver on Ceph RBD. Built by the composition root and by tests; `__init__` tells how it works.
+
+Each verb prepares what nobody sees yet, changes the catalogue in one transaction, and tidies up.
+"""
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+
+from stratal.kernel.effects import Effect
+from stratal.storage.drivers.contract import (
+    Capacity,
+    CheckReport,
+    Direction,
+    Extent,
+    LayerId,
+    LayerInfo,
+    LayerReader,
+    LayerWriter,
+    Location,
+    Source,
+    Survey,
+    Traits,
+    Usage,
+)
+from stratal.storage.drivers.errors import (
+    LayerBusy,
+    LayerDamaged,
+    LayerExists,
+    LayerFrozen,
+    LayerNotFrozen,
+    NotAnAncestor,
+)
+from stratal.storage.drivers.operation import Operation
+from stratal.storage.drivers.rbd import moves
+from stratal.storage.drivers.rbd.catalogue import Catalogue, LayerRecord, Transaction
+from stratal.storage.drivers.rbd.claims import Claims, Mode
+from stratal.storage.drivers.rbd.extents import Extents
+from stratal.storage.drivers.rbd.handles import RbdReader, RbdWriter
+from stratal.storage.drivers.rbd.librbd import Image, NotThere, Pool, Snapshot
+from stratal.storage.drivers.rbd.making import Making
+from stratal.storage.drivers.rbd.place import RbdPlace
+from stratal.storage.drivers.rbd.tidying import Tidying
+
+_CONTINUE = Effect("rbd.child.continue")
+_FIT = Effect("rbd.head.fit")
+_SNAPSHOT = Effect("rbd.snapshot.create")
+_RESNAPSHOT = Effect("rbd.snapshot.replace")
+_FREEZE = Effect("rbd.freeze")
+_RESIZE = Effect("rbd.resize")
+_GROWN = Effect("rbd.resize.record")
+_ABSORB = Effect("rbd.absorb")
+_FLATTEN = Effect("rbd.flatten")
+_REHANG = Effect("rbd.flatten.record")
+_DELETE = Effect("rbd.delete")
+
+
+class RbdDriver:
+    """A `LayerDriver`. Connects when it is first used; `close` lets go of the cluster."""
+
+    def __init__(self, place: RbdPlace) -> None:
+        self.place = place
+        self.traits = Traits(name="rbd", granularity_bytes=place.object_bytes, merging_moves_data=False)
+        self._pool = Pool(place)
+        self._catalogue = Catalogue(self._pool)
+        self._claims = Claims(self._pool, self._catalogue)
+        self._tidying = Tidying(self._pool, self._catalogue, self._claims)
+        self._making = Making(self._pool, self._catalogue, self._claims, self._tidying)
+        self._extents = Extents(self._pool, self._catalogue)
+
+    def close(self) -> None:
+        """End the session. Nothing may be open; a driver that is used again connects again."""
+        self._claims.leave()
+        self._pool.disconnect()
+
+    # Looking.
+
+    def observe(self, layer: LayerId) -> LayerInfo | None:
+        self._pool.connect()
+        tx = self._catalogue.look()
+        record = tx.find(LayerRecord, layer)
+        if record is None:
+            return None
+        hops, image = 1, tx.image(record.image)
+        while image.parent is not None:
+            hops, image = hops + 1, tx.image(image.parent)
+        return moves.info(layer, record, hops)
+
+    def survey(self) -> Survey:
+        self._claims.join()
+        everything = self._catalogue.everything()
+        infos = {
+            LayerId(layer): moves.info(LayerId(layer), record, moves.hops(everything.images, record.image))
+            for layer, record in everything.layers.items()
+        }
+        leftovers = tuple(each.name for each in self._tidying.survey(everything))
+        return Survey(layers=infos, leftovers=leftovers)
+
+    def usage(self, layer: LayerId) -> Usage:
+        self._pool.connect()
+        record = self._catalogue.layer(layer)
+        extents = self._extents.between(layer, record.parent, exact=False)
+        return Usage(
+            virtual_bytes=record.size_bytes,
+            allocated_bytes=sum(each.length for each in extents if not each.zero),
+        )
+
+    def capacity(self) -> Capacity:
+        self._pool.connect()
+        used, left = self._pool.usage()
+        return Capacity(total_bytes=used + left, used_bytes=used)
+
+    def check(self, layer: LayerId) -> CheckReport:
+        self._pool.connect()
+        record = self._catalogue.layer(layer)
+        with self._claims.claim(layer, Mode.READ):
+            try:
+                with self._pool.open(record.image, snapshot=record.snapshot, read_only=True) as image:
+                    if image.size_bytes >= record.size_bytes:
+                        return CheckReport()
+                    damage = f"{record.image} has {image.size_bytes} bytes instead of {record.size_bytes}"
+            except NotThere:
+                damage = f"{self._address(layer, record)} is missing"
+        return CheckReport(damages=(damage,))
+
+    def extents(self, layer: LayerId, *, above: LayerId | None) -> Iterator[Extent]:
+        self._pool.connect()
+        if not self._is_ancestor(above, layer):
+            raise NotAnAncestor(ancestor=above, layer=layer)
+        if above == layer:
+            return iter(())
+        with self._using(layer, Mode.READ):
+            return iter(self._extents.between(layer, above))
+
+    def locate(self, layer: LayerId) -> Location | None:
+        self._pool.connect()
+        return self._location(layer, self._catalogue.layer(layer))
+
+    @contextmanager
+    def open_reading(self, layer: LayerId) -> Generator[LayerReader]:
+        with self._using(layer, Mode.READ) as record, self._image(layer, record, read_only=True) as image:
+            if not record.frozen:
+                self._claims.refuse_strangers(layer, image)
+            yield RbdReader(image, record.size_bytes, self._location(layer, record))
+
+    @contextmanager
+    def open_writing(self, layer: LayerId) -> Generator[LayerWriter]:
+        with self._using(layer, Mode.WRITE) as record:
+            if record.frozen:
+                raise LayerFrozen(layer=layer)
+            with self._image(layer, record) as image:
+                self._claims.refuse_strangers(layer, image)
+                yield RbdWriter(image, record.size_bytes, self._location(layer, record))
+                image.flush()
+
+    # Making.
+
+    def create_root(self, layer: LayerId, *, size_bytes: int, source: Source | None = None) -> Operation:
+        def body(operation: Operation) -> None:
+            self._pool.connect()
+            if not self._is_made(layer, None, size_bytes):
+                self._making.root(layer, size_bytes, source, operation)
+
+        return Operation(f"create root {layer}", body)
+
+    def adopt(self, layer: LayerId, *, location: Location) -> None:
+        with self._claims.claim(layer, Mode.REMOVE):
+            record = self._catalogue.look().find(LayerRecord, layer)
+            if record is None:
+                self._making.adopt(layer, location)
+            elif record.parent is not None or self._is_there(location):
+                raise LayerExists(layer=layer, reason="it is not the image that was to be adopted")
+
+    def create_child(self, layer: LayerId, *, parent: LayerId, size_bytes: int) -> None:
+        self._pool.connect()
+        if self._is_made(layer, parent, size_bytes):
+            return
+        below = self._catalogue.layer(parent)
+        if not below.frozen:
+            raise LayerNotFrozen(layer=parent)
+        moves.forbid_shrinking(parent, below, size_bytes)
+
+        def body(tx: Transaction, fitted: bool = False) -> bool:
+            return moves.continue_run(tx, layer, parent, size_bytes, fitted=fitted)
+
+        if self._catalogue.change(_CONTINUE, body):
+            return
+        with suppress(LayerBusy), self._claims.claim(parent, Mode.WORK):
+            fitted = self._fit_head(parent, below, size_bytes)
+            if fitted and self._catalogue.change(_CONTINUE, lambda tx: body(tx, fitted=True)):
+                return
+        self._making.clone(layer, parent, below, size_bytes)
+
+    def _fit_head(self, parent: LayerId, below: LayerRecord, size_bytes: int) -> bool:
+        """Give the free head of an image this size; False where it is not free."""
+        if not self._catalogue.change(_FIT, lambda tx: moves.mark_resized(tx, below.image, parent)):
+            return False
+        with self._image(parent, below, head=True) as image:
+            self._claims.fence_dead_watchers(image)
+            if image.size_bytes != size_bytes:
+                with _FIT:
+                    image.resize(size_bytes)
+        return True
+
+    # Changing.
+
+    def freeze(self, layer: LayerId) -> None:
+        with self._using(layer, Mode.WORK) as record:
+            if record.frozen:
+                return
+            with self._image(layer, record) as image:
+                self._claims.fence_dead_watchers(image)
+                self._claims.refuse_strangers(layer, image)
+                count = len(_without(layer, image))
+                if image.size_bytes != record.size_bytes:  # a growth that was interrupted
+                    with _FIT:
+                        image.resize(record.size_bytes)
+                with _SNAPSHOT:
+                    snapshot = image.create_snapshot(layer)
+            ends_run = count + 1 >= self.place.run_length
+            self._catalogue.change(_FREEZE, lambda tx: moves.freeze(tx, layer, snapshot, ends_run=ends_run))
+
+    def resize(self, layer: LayerId, *, size_bytes: int) -> None:
+        with self._using(layer, Mode.WORK) as record:
+            if record.size_bytes == size_bytes:
+                return
+            if record.frozen:
+                raise LayerFrozen(layer=layer)
+            moves.forbid_shrinking(layer, record, size_bytes)
+            with self._image(layer, record) as image:
+                self._claims.fence_dead_watchers(image)
+                self._claims.refuse_strangers(layer, image)
+                with _RESIZE:
+                    image.resize(size_bytes)
+            self._catalogue.change(_GROWN, lambda tx: moves.grow(tx, layer, size_bytes))
+
+    def absorb(self, parent: LayerId, *, into: LayerId, direction: Direction) -> Operation:
+        def body(operation: Operation) -> None:
+            self._pool.connect()
+            above = self._catalogue.layer(into)
+            below = self._catalogue.look().find(LayerRecord, parent)
+            if below is None:
+                self._tidying.tidy(above.image)
+                return
+            with self._claims.claim(parent, Mode.REMOVE), self._claims.claim(into, Mode.WORK):
+                image = self._catalogue.change(_ABSORB, lambda tx: moves.absorb(tx, parent, into))
+            # Only now: what is claimed is not tidied away.
+            with operation.phase("tidy up"):
+                self._tidying.tidy(image)
+
+        return Operation(f"absorb {parent} into {into}", body)
+
+    def flatten(self, layer: LayerId, *, onto: LayerId | None = None) -> Operation:
+        def body(operation: Operation) -> None:
+            with self._using(layer, Mode.WORK) as record:
+                if record.parent is None or record.parent == onto:
+                    return
+                if onto == layer or not self._is_ancestor(onto, layer):
+                    raise NotAnAncestor(ancestor=onto, layer=layer)
+                target = None if onto is None else self._catalogue.layer(onto)
+                if target is not None and target.image == record.image:
+                    self._catalogue.change(_REHANG, lambda tx: moves.rehang(tx, layer, onto))
+                    return
+                with operation.phase("flatten"):
+                    self._flatten_image(layer, record)
+                with operation.phase("tidy up"):
+                    self._tidying.tidy(self._catalogue.change(_REHANG, lambda tx: _uproot(tx, layer)))
+
+        return Operation(f"flatten {layer}", body)
+
+    # Removing.
+
+    def delete(self, layer: LayerId) -> None:
+        self._pool.connect()
+        if self._catalogue.look().find(LayerRecord, layer) is None:
+            return
+        with self._using(layer, Mode.REMOVE) as record:
+            if not record.frozen:
+                try:
+                    with self._pool.open(record.image, read_only=True) as image:
+                        self._claims.refuse_strangers(layer, image)
+                except NotThere:
+                    pass  # damaged; nothing is left to refuse
+            self._catalogue.change(_DELETE, lambda tx: moves.delete(tx, layer))
+        self._tidying.tidy(record.image)
+
+    def reclaim(self) -> tuple[str, ...]:
+        self._claims.join()
+        return self._tidying.reclaim()
+
+    # Parts.
+
+    def _flatten_image(self, layer: LayerId, record: LayerRecord) -> None:
+        if self._catalogue.look().image(record.image).parent is None:
+            return
+        with self._image(layer, record, head=True) as image:
+            self._claims.fence_dead_watchers(image)
+            if image.has_parent:  # else only the record is missing
+                with _FLATTEN:
+                    image.flatten()
+
+    @contextmanager
+    def _using(self, layer: LayerId, mode: Mode) -> Generator[LayerRecord]:
+        """Claim a layer that must be there."""
+        self._pool.connect()
+        self._catalogue.layer(layer)
+        with self._claims.claim(layer, mode):
+            yield self._catalogue.layer(layer)
+
+    @contextmanager
+    def _image(
+        self, layer: LayerId, record: LayerRecord, *, read_only: bool = False, head: bool = False
+    ) -> Generator[Image]:
+        """The image at the layer, or at its head. Raises LayerDamaged where it is missing."""
+        snapshot = None if head else record.snapshot
+        try:
+            with self._pool.open(record.image, snapshot=snapshot, read_only=read_only) as image:
+                yield image
+        except NotThere:
+            raise LayerDamaged(layer=layer, reason=f"{self._address(layer, record)} is missing") from None
+
+    def _is_made(self, layer: LayerId, parent: LayerId | None, size_bytes: int) -> bool:
+        record = self._catalogue.look().find(LayerRecord, layer)
+        if record is None:
+            return False
+        if record.parent != parent:
+            raise LayerExists(layer=layer, reason=f"it hangs on {record.parent}")
+        if record.size_bytes != size_bytes:
+            raise LayerExists(layer=layer, reason=f"it has {record.size_bytes} bytes")
+        return True
+
+    def _is_there(self, location: Location) -> bool:
+        name = self.place.image_of(location.address)
+        if name is None:
+            return True
+        try:
+            with self._pool.open(name, read_only=True):
+                return True
+        except NotThere:
+            return False
+
+    def _is_ancestor(self, ancestor: LayerId | None, layer: LayerId) -> bool:
+        """Whether it lies below the layer, or is the layer itself. None is below everything."""
+        at: LayerId | None = layer
+        while at is not None and at != ancestor:
+            at = self._catalogue.layer(at).parent
+        return at == ancestor
+
+    def _address(self, layer: LayerId, record: LayerRecord) -> str:
+        return self._location(layer, record).address
+
+    def _location(self, layer: LayerId, record: LayerRecord) -> Location:
+        return self.place.location(record.image, layer if record.frozen else None)
+
+
+def _without(layer: LayerId, image: Image) -> list[Snapshot]:
+    """The snapshots, but for one that an interrupted freeze took: more may have been written since."""
+    snapshots = image.snapshots()
+    for stale in [each for each in snapshots if each.name == layer]:
+        with _RESNAPSHOT:
+            image.trash_snapshot(stale.name)
+        snapshots.remove(stale)
+    return snapshots
+
+
+def _uproot(tx: Transaction, layer: LayerId) -> str | None:
+    """Make a layer whose image was flattened a root; what the image was a clone of."""
+    moves.rehang(tx, layer, None)
+    return moves.detach(tx, tx.layer(layer).image)
