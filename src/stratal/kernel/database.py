@@ -23,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhaustedError
 from sqlalchemy.pool import QueuePool
 
 from stratal.kernel.clock import Clock, Entropy, SystemClock, SystemEntropy
-from stratal.kernel.failures import OutcomeUnknown, explained, may_be_repeated
+from stratal.kernel.failures import OutcomeUnknown, explained, is_certainly_undone, may_be_repeated
 from stratal.kernel.query import register_sqlite_functions
 from stratal.kernel.transaction import Transaction
 from stratal.kernel.work import write_down
@@ -179,7 +179,7 @@ class Database:
                     committing = True
             except _FAILURES as error:
                 stale = _connection_was_stale(error)
-                if stale and committing:
+                if stale and committing and not _undone(error):
                     raise OutcomeUnknown(
                         reason="the connection to the database broke while a change was being committed"
                     ) from error
@@ -200,6 +200,10 @@ def _connection_was_stale(error: Exception) -> bool:
     The pool makes new ones from then on; when the server is still away, that fails with another error.
     """
     return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def _undone(error: Exception) -> bool:
+    return isinstance(error, DBAPIError) and is_certainly_undone(error)
 
 
 def _gave_way(error: Exception) -> bool:

@@ -67,6 +67,11 @@ def may_be_repeated(error: DBAPIError) -> bool:
     return _sqlstate(error) in _SERIALISATION_FAILURES
 
 
+def is_certainly_undone(error: DBAPIError) -> bool:
+    """Whether the server broke the connection because the transaction had done nothing for too long."""
+    return _sqlstate(error) == "25P03"
+
+
 def _of_sqlite(error: sqlite3.Error) -> Conflict | Unavailable | None:
     code = getattr(error, "sqlite_errorcode", None)  # absent where the error is Python's own
     if code is None:

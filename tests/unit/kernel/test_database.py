@@ -22,6 +22,7 @@ import postgres
 from stratal.kernel import work
 from stratal.kernel.database import Database
 from stratal.kernel.errors import Conflict, Unavailable
+from stratal.kernel.failures import OutcomeUnknown
 from stratal.kernel.reconcile import RecordReconciler
 from stratal.kernel.transaction import Transaction
 
@@ -134,3 +135,40 @@ def test_requests_references_and_looks_that_cross_each_other_do_not_deadlock(on_
 def _deadlocks(database: Database) -> int:
     statement = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
     return database.read(lambda tx: tx.execute(statement).scalar_one())
+
+
+def test_a_commit_whose_answer_never_came_is_not_said_to_have_changed_nothing() -> None:
+    with postgres.running() as server, server.database() as url, opened(url) as database:
+        create_tables(database)
+        id = plant_garden(database)
+
+        def broken_while_committing(transaction: Transaction) -> None:
+            GARDENS.store.change_spec(transaction, id, {"size": 9})
+            server.stop()
+
+        with pytest.raises(OutcomeUnknown):
+            database.write(broken_while_committing)
+        server.start()
+
+
+def test_a_transaction_that_gave_way_to_another_one_is_repeated(on_postgres: Database) -> None:
+    first, second = plant_garden(on_postgres, "eden"), plant_garden(on_postgres, "kew")
+    both_hold_one = threading.Barrier(2)
+    tries: list[int] = []
+
+    def cross(mine: int, other: int) -> None:
+        def work(transaction: Transaction) -> None:
+            GARDENS.store.change_spec(transaction, mine, {"size": mine})
+            tries.append(mine)
+            if len(tries) <= 2:
+                both_hold_one.wait(5)
+            GARDENS.store.change_spec(transaction, other, {"size": mine})
+
+        on_postgres.write(work)
+
+    threads = [threading.Thread(target=cross, args=pair) for pair in ((first, second), (second, first))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(tries) == 3
