@@ -17,7 +17,7 @@ from litestar.config.cors import CORSConfig
 from litestar.types import ASGIApp
 from sqlalchemy.exc import ArgumentError
 
-from stratal import cluster, identity, operations
+from stratal import cluster, identity, operations, storage
 from stratal.faces import neutonos
 from stratal.kernel import work
 from stratal.kernel.access import Access, Reach
@@ -32,16 +32,19 @@ from stratal.kernel.process_metrics import ProcessMetrics, QueueDepth
 from stratal.kernel.settings import Settings
 from stratal.kernel.transaction import Transaction
 from stratal.migrations import upgrade
+from stratal.storage.drivers.qcow2 import Qcow2Driver
+from stratal.storage.drivers.simulated import Place as SimulatedPlace
+from stratal.storage.drivers.simulated import SimulatedDriver
 
 log = get_logger(__name__)
 
-FEATURES = ("identity", "topology", "labels", "events", "audit")
+FEATURES = ("identity", "topology", "storage", "labels", "events", "audit")
 CHORES_EVERY = timedelta(minutes=5)
 
 
 def catalogue() -> Catalogue:
     """Every kind of this release."""
-    return Catalogue([*identity.KINDS, *cluster.KINDS, *operations.KINDS])
+    return Catalogue([*identity.KINDS, *cluster.KINDS, *storage.KINDS, *operations.KINDS])
 
 
 class Server:
@@ -69,6 +72,13 @@ class Server:
             limits=self._login_limits,
         )
         self.cluster = cluster.Cluster(self.catalogue, node_name=settings.node_name)
+        self.storage = storage.Storage(
+            self.catalogue,
+            self.database,
+            {"simulated": _simulated()} if settings.simulate else {"qcow2": _qcow2(settings)},
+            default_driver="simulated" if settings.simulate else "qcow2",
+        )
+        self._stack.callback(self.storage.close)
         self.operations = operations.Operations(
             self.catalogue,
             reach_of=self._reach_of,
@@ -78,7 +88,12 @@ class Server:
         self.engine = Engine(
             self.database,
             self.catalogue,
-            [*self.identity.reconcilers, *self.cluster.reconcilers, *self.operations.reconcilers],
+            [
+                *self.identity.reconcilers,
+                *self.cluster.reconcilers,
+                *self.storage.reconcilers,
+                *self.operations.reconcilers,
+            ],
             owner=f"{settings.node_name}/{os.getpid()}/{self.database.entropy.token()[:8]}",
             settings=EngineSettings(
                 workers=settings.engine.workers,
@@ -90,7 +105,7 @@ class Server:
             observer=self.metrics,
         )
         self.database.on_work = self.engine.wake
-        self.endpoints = neutonos.endpoints(self.identity, self.cluster, self.operations)
+        self.endpoints = neutonos.endpoints(self.identity, self.cluster, self.storage, self.operations)
 
     def start(self) -> str | None:
         """Bring the database up to date and begin to reconcile.
@@ -107,6 +122,7 @@ class Server:
                 tx, self.settings.node_name, _address(self.settings.server.host)
             )
         )
+        self.storage.start()
         self.metrics.watch_queue(self._queue_depth)
         self.engine.start()
         self._stack.callback(self._stop_engine)
@@ -164,6 +180,7 @@ class Server:
         return {
             "forget_expired_tokens": lambda: self.database.write(self.identity.tokens.forget_expired),
             "prune_journal": lambda: self.operations.retention.prune(self.database),
+            **self.storage.chores,
         }
 
     # -- the process ---------------------------------------------------------------------------------
@@ -204,6 +221,49 @@ class Server:
         if counts.oldest_due_at is not None:
             waiting = max(0.0, (self.database.clock.now() - counts.oldest_due_at).total_seconds())
         return QueueDepth(due=counts.due, leased=counts.leased, idle=counts.idle, oldest_due_seconds=waiting)
+
+
+def _qcow2(settings: Settings) -> storage.Backend:
+    """Disks as files, in the directories that the settings allow."""
+    default = settings.storage_directory
+    allowed = (default, *settings.storage.allowed_directories)
+
+    def canonical(place: str) -> str:
+        if not place:
+            default.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = Path(place) if place else default
+        field = "spec.place"
+        if not path.is_absolute() or ".." in path.parts:
+            raise Invalid(field=field, reason="must be the absolute path of a directory, without '..'")
+        real = Path(os.path.realpath(path))
+        if not any(real.is_relative_to(os.path.realpath(root)) for root in allowed):
+            raise Invalid(field=field, reason=f"{path} is not in a directory that the settings allow")
+        if not real.is_dir():
+            raise Invalid(field=field, reason=f"there is no directory {path}")
+        return str(real)
+
+    return storage.Backend(
+        canonical=canonical,
+        prepare=lambda place: Qcow2Driver(Path(place)).prepare(),
+        open=lambda place: Qcow2Driver(Path(place)),
+    )
+
+
+def _simulated() -> storage.Backend:
+    """Disks in the memory of this process."""
+
+    def canonical(place: str) -> str:
+        name = place or "memory"
+        if not name.replace("-", "").isalnum():
+            raise Invalid(field="spec.place", reason="must be made of letters, digits and hyphens")
+        return name
+
+    def prepare(place: str) -> None:
+        """There is nothing to make ready."""
+
+    return storage.Backend(
+        canonical=canonical, prepare=prepare, open=lambda place: SimulatedDriver(SimulatedPlace(name=place))
+    )
 
 
 def _address(host: str) -> str:

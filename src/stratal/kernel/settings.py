@@ -142,6 +142,40 @@ class IdentitySettings(_Section):
         return memory
 
 
+class StorageSettings(_Section):
+    directory: Path | None = None
+    """Directory for the disks of the first storage policy. Empty: layers in data_directory."""
+    allowed_directories: Annotated[tuple[Path, ...], NoDecode] = ()
+    """Further directories in or below which policies may keep disks. In the environment: separated by
+    commas."""
+    import_directories: Annotated[tuple[Path, ...], NoDecode] = ()
+    """Directories from which system administrators may take in files as images; nobody else should be able
+    to write to them. In the environment: separated by commas."""
+    image_max_bytes: PositiveCount = 4 * 2**40
+    """Largest image that may be uploaded, in bytes: the file, and the disk that is in it."""
+
+    @field_validator("directory", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("allowed_directories", "import_directories", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
+
+    @field_validator("directory", "allowed_directories", "import_directories")
+    @classmethod
+    def _absolute(cls, value: Path | tuple[Path, ...] | None) -> Path | tuple[Path, ...] | None:
+        # Backing chains name their files by absolute path.
+        paths = value if isinstance(value, tuple) else (value,)
+        if any(path is not None and not path.is_absolute() for path in paths):
+            raise ValueError("must be an absolute path")
+        return value
+
+
 class Settings(_Section):
     """The whole tree. Immutable; `Settings()` is the defaults and reads neither environment nor file."""
 
@@ -160,6 +194,12 @@ class Settings(_Section):
     log: LogSettings = LogSettings()
     engine: EngineSettings = EngineSettings()
     identity: IdentitySettings = IdentitySettings()
+    storage: StorageSettings = StorageSettings()
+
+    @property
+    def storage_directory(self) -> Path:
+        """Where the disks of the first storage policy are."""
+        return self.storage.directory or self.data_directory / "layers"
 
     @field_validator("data_directory")
     @classmethod

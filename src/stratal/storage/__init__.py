@@ -1,4 +1,14 @@
 """Block storage: every disk is a path through a graph of layers.
 
-`layers` decides (pure functions over the graph), `drivers` carry out (qcow2 files, Ceph RBD, memory).
+`layers` decides (pure functions over the graph), `drivers` carry out (qcow2 files, Ceph RBD, memory); the
+kinds are what users see of it, and `tree` is what keeps the graph and makes it real.
 """
+
+from stratal.storage.bs_policy.model import BsPolicySummary
+from stratal.storage.bs_volume.model import BsVolumeClone
+from stratal.storage.bs_volume.use import Use, UseOf
+from stratal.storage.places import Backend
+from stratal.storage.storage import KINDS, Storage
+from stratal.storage.tree.view import VolumeTree
+
+__all__ = ["KINDS", "Backend", "BsPolicySummary", "BsVolumeClone", "Storage", "Use", "UseOf", "VolumeTree"]

@@ -5,13 +5,17 @@ from stratal.faces.neutonos.endpoint import Endpoint
 from stratal.faces.neutonos.identity import identity_endpoints
 from stratal.faces.neutonos.operations import operations_endpoints
 from stratal.faces.neutonos.resources import resource
+from stratal.faces.neutonos.storage import storage_endpoints
 from stratal.identity import Identity
 from stratal.operations import Operations
+from stratal.storage import Storage
 
 TOPOLOGY = "Cluster topology"
 
 
-def endpoints(identity: Identity, cluster: Cluster, operations: Operations) -> list[Endpoint]:
+def endpoints(
+    identity: Identity, cluster: Cluster, storage: Storage, operations: Operations
+) -> list[Endpoint]:
     return [
         *identity_endpoints(identity),
         *resource(cluster.data_centers, TOPOLOGY),
@@ -19,5 +23,6 @@ def endpoints(identity: Identity, cluster: Cluster, operations: Operations) -> l
         *resource(cluster.racks, TOPOLOGY),
         *resource(cluster.chassises, TOPOLOGY),
         *resource(cluster.nodes, "Cluster nodes"),
+        *storage_endpoints(storage),
         *operations_endpoints(operations),
     ]

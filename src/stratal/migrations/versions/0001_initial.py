@@ -60,6 +60,239 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "bs_policy_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("driver", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("place", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("data_replica_type", sa.Text(), nullable=False),
+        sa.Column("data_replica_num", sa.BigInteger(), nullable=False),
+        sa.Column("cache_enabled", sa.Boolean(), nullable=False),
+        sa.Column("cache_replica_num", sa.BigInteger(), nullable=False),
+        sa.Column("pool_id", sa.BigInteger(), nullable=True),
+        sa.Column("thin_provisioned", sa.Boolean(), nullable=False),
+        sa.Column("chain_limit", sa.BigInteger(), nullable=False),
+        sa.Column("max_total_iops", sa.BigInteger(), nullable=False),
+        sa.Column("max_total_bw_bps", sa.BigInteger(), nullable=False),
+        sa.Column("overcommit", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bs_policy_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_bs_policy_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("bs_policy_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_bs_policy_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bs_policy_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_bs_policy_spec_name",
+            ["name"],
+            unique=True,
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+
+    op.create_table(
+        "bs_snap_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("bs_volume_id", sa.BigInteger(), nullable=False),
+        sa.Column("bs_policy_id", sa.BigInteger(), nullable=False),
+        sa.Column("pool_id", sa.BigInteger(), nullable=True),
+        sa.Column("size_mb", sa.BigInteger(), nullable=False),
+        sa.Column("vm_snap_id", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bs_snap_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_bs_snap_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("bs_snap_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_bs_snap_spec_bs_policy_id_created_at",
+            ["bs_policy_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bs_snap_spec_bs_policy_id_name",
+            ["bs_policy_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bs_snap_spec_bs_volume_id_created_at",
+            ["bs_volume_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bs_snap_spec_bs_volume_id_name",
+            ["bs_volume_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bs_snap_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bs_snap_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bs_snap_spec_project_id_created_at",
+            ["project_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bs_snap_spec_project_id_name",
+            ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
+        "bs_volume_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("bs_policy_id", sa.BigInteger(), nullable=False),
+        sa.Column("bs_snap_id", sa.BigInteger(), nullable=True),
+        sa.Column("size_mb", sa.BigInteger(), nullable=False),
+        sa.Column("loaded", sa.Boolean(), nullable=False),
+        sa.Column("flattened", sa.Boolean(), nullable=False),
+        sa.Column("serial", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("pool_id", sa.BigInteger(), nullable=True),
+        sa.Column("max_total_iops", sa.BigInteger(), nullable=False),
+        sa.Column("max_total_bw_bps", sa.BigInteger(), nullable=False),
+        sa.Column("creator", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("rollback_bs_snap_id", sa.BigInteger(), nullable=True),
+        sa.Column("rollback_num", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bs_volume_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_bs_volume_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("bs_volume_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_bs_volume_spec_bs_policy_id_created_at",
+            ["bs_policy_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bs_volume_spec_bs_policy_id_name",
+            ["bs_policy_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bs_volume_spec_bs_snap_id_created_at",
+            ["bs_snap_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bs_volume_spec_bs_snap_id_name",
+            ["bs_snap_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bs_volume_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bs_volume_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bs_volume_spec_project_id_created_at",
+            ["project_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bs_volume_spec_project_id_name",
+            ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
         "chassis_spec",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
@@ -344,6 +577,37 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "layer",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tree_id", sa.BigInteger(), nullable=False),
+        sa.Column("parent", sa.Text(), nullable=True),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("frozen", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("origin", columns.JsonColumn(), nullable=True),
+        sa.Column("volume_id", sa.BigInteger(), nullable=True),
+        sa.Column("allocated_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_layer")),
+    )
+    with op.batch_alter_table("layer", schema=None) as batch_op:
+        batch_op.create_index("ix_layer_tree_id", ["tree_id"], unique=False)
+
+    op.create_table(
+        "layer_name",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("tree_id", sa.BigInteger(), nullable=False),
+        sa.Column("layer", sa.Text(), nullable=False),
+        sa.Column("exclusive_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("shared_bytes", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "id", name=op.f("pk_layer_name")),
+    )
+    with op.batch_alter_table("layer_name", schema=None) as batch_op:
+        batch_op.create_index("ix_layer_name_layer", ["layer"], unique=False)
+        batch_op.create_index("ix_layer_name_tree_id", ["tree_id"], unique=False)
+
+    op.create_table(
         "login_record",
         sa.Column("user_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("failure_num", sa.Integer(), nullable=False),
@@ -440,6 +704,64 @@ def upgrade() -> None:
         batch_op.create_index(
             "uq_node_spec_name",
             ["name"],
+            unique=True,
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+
+    op.create_table(
+        "os_release_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column(
+            "distribution", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("version", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("arch", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("min_memory_mb", sa.BigInteger(), nullable=False),
+        sa.Column("default_bios", sa.Text(), nullable=False),
+        sa.Column(
+            "default_disk_bus", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "default_nic_model", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_os_release_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_os_release_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("os_release_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_os_release_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_os_release_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_os_release_spec_distribution_version_arch",
+            ["distribution", "version", "arch"],
             unique=True,
             sqlite_where=sa.text("deletion_begin IS NULL"),
             postgresql_where=sa.text("deletion_begin IS NULL"),
@@ -688,6 +1010,46 @@ def upgrade() -> None:
         batch_op.create_index("ix_token_user_id", ["user_id"], unique=False)
 
     op.create_table(
+        "tree_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("driver", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("place", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("bs_policy_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tree_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_tree_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("tree_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_tree_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_tree_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
         "user_spec",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
@@ -778,6 +1140,67 @@ def upgrade() -> None:
             postgresql_where=sa.text("due_at IS NOT NULL"),
         )
 
+    op.create_table(
+        "bs_policy_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("bs_volume_num", sa.BigInteger(), nullable=False),
+        sa.Column("total_byte", sa.BigInteger(), nullable=False),
+        sa.Column("used_byte", sa.BigInteger(), nullable=False),
+        sa.Column("allocated_byte", sa.BigInteger(), nullable=False),
+        sa.Column("pool_status", sa.Text(), nullable=True),
+        sa.Column("problem", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["bs_policy_spec.id"], name=op.f("fk_bs_policy_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bs_policy_status")),
+    )
+    op.create_table(
+        "bs_snap_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("cloned_volume_num", sa.BigInteger(), nullable=False),
+        sa.Column("allocated_size_byte", sa.BigInteger(), nullable=False),
+        sa.Column("shared_size_byte", sa.BigInteger(), nullable=False),
+        sa.Column("flattened", sa.Boolean(), nullable=False),
+        sa.Column("problem", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["bs_snap_spec.id"], name=op.f("fk_bs_snap_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bs_snap_status")),
+    )
+    op.create_table(
+        "bs_volume_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("size_mb", sa.BigInteger(), nullable=False),
+        sa.Column("allocated_size_byte", sa.BigInteger(), nullable=False),
+        sa.Column("exclusive_size_byte", sa.BigInteger(), nullable=False),
+        sa.Column("loaded", sa.Boolean(), nullable=False),
+        sa.Column("flattened", sa.Boolean(), nullable=False),
+        sa.Column("rollback_num", sa.BigInteger(), nullable=False),
+        sa.Column("mapping_num", sa.BigInteger(), nullable=False),
+        sa.Column("protocol", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("vm_disk_id", sa.BigInteger(), nullable=True),
+        sa.Column("bs_snap_num", sa.BigInteger(), nullable=False),
+        sa.Column("problem", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["bs_volume_spec.id"], name=op.f("fk_bs_volume_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bs_volume_status")),
+    )
     op.create_table(
         "chassis_status",
         sa.Column(
@@ -871,6 +1294,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_node_status")),
     )
     op.create_table(
+        "os_release_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["os_release_spec.id"], name=op.f("fk_os_release_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_os_release_status")),
+    )
+    op.create_table(
         "project_status",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -934,6 +1370,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_room_status")),
     )
     op.create_table(
+        "tree_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("layer_num", sa.BigInteger(), nullable=False),
+        sa.Column("allocated_byte", sa.BigInteger(), nullable=False),
+        sa.Column("weighed_at", columns.UtcTime(), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["tree_spec.id"], name=op.f("fk_tree_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tree_status")),
+    )
+    op.create_table(
         "user_status",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -955,15 +1407,20 @@ def upgrade() -> None:
 def downgrade() -> None:
 
     op.drop_table("user_status")
+    op.drop_table("tree_status")
     op.drop_table("room_status")
     op.drop_table("role_status")
     op.drop_table("rack_status")
     op.drop_table("project_status")
+    op.drop_table("os_release_status")
     op.drop_table("node_status")
     op.drop_table("label_value_status")
     op.drop_table("label_key_status")
     op.drop_table("data_center_status")
     op.drop_table("chassis_status")
+    op.drop_table("bs_volume_status")
+    op.drop_table("bs_snap_status")
+    op.drop_table("bs_policy_status")
     with op.batch_alter_table("work", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_work_due_at",
@@ -1000,6 +1457,19 @@ def downgrade() -> None:
         )
 
     op.drop_table("user_spec")
+    with op.batch_alter_table("tree_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_tree_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_tree_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("tree_spec")
     with op.batch_alter_table("token", schema=None) as batch_op:
         batch_op.drop_index("ix_token_user_id")
         batch_op.drop_index("ix_token_expires_at")
@@ -1099,6 +1569,24 @@ def downgrade() -> None:
         )
 
     op.drop_table("project_spec")
+    with op.batch_alter_table("os_release_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_os_release_spec_distribution_version_arch",
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_os_release_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_os_release_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("os_release_spec")
     with op.batch_alter_table("node_spec", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_node_spec_name",
@@ -1137,6 +1625,15 @@ def downgrade() -> None:
 
     op.drop_table("membership")
     op.drop_table("login_record")
+    with op.batch_alter_table("layer_name", schema=None) as batch_op:
+        batch_op.drop_index("ix_layer_name_tree_id")
+        batch_op.drop_index("ix_layer_name_layer")
+
+    op.drop_table("layer_name")
+    with op.batch_alter_table("layer", schema=None) as batch_op:
+        batch_op.drop_index("ix_layer_tree_id")
+
+    op.drop_table("layer")
     with op.batch_alter_table("label_value_spec", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_label_value_spec_label_key_id_name",
@@ -1259,6 +1756,110 @@ def downgrade() -> None:
         )
 
     op.drop_table("chassis_spec")
+    with op.batch_alter_table("bs_volume_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_bs_volume_spec_project_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bs_volume_spec_project_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bs_volume_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bs_volume_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bs_volume_spec_bs_snap_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bs_volume_spec_bs_snap_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bs_volume_spec_bs_policy_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bs_volume_spec_bs_policy_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("bs_volume_spec")
+    with op.batch_alter_table("bs_snap_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_bs_snap_spec_project_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bs_snap_spec_project_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bs_snap_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bs_snap_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bs_snap_spec_bs_volume_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bs_snap_spec_bs_volume_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bs_snap_spec_bs_policy_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bs_snap_spec_bs_policy_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("bs_snap_spec")
+    with op.batch_alter_table("bs_policy_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_bs_policy_spec_name",
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bs_policy_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bs_policy_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("bs_policy_spec")
     with op.batch_alter_table("audit_log", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_audit_log_user_id_created_at"))
         batch_op.drop_index(

@@ -1,0 +1,1 @@
+"""Snapshots of volumes: moments that one can go back to and clone from."""

@@ -1,0 +1,1 @@
+"""Block-storage volumes: the disks that can be written to."""

@@ -1,0 +1,211 @@
+"""What may be asked of volumes. Called by faces.
+
+Besides the specs it decides about the layer graph, in the same transaction: see `tree.disks`.
+"""
+
+from typing import Any
+
+from stratal.kernel.access import Access
+from stratal.kernel.actions import action
+from stratal.kernel.errors import Conflict, Invalid
+from stratal.kernel.fields import given
+from stratal.kernel.kind import Catalogue
+from stratal.kernel.service import Change, ResourceService
+from stratal.kernel.store import Resource, Store
+from stratal.kernel.transaction import Transaction
+from stratal.storage.bs_policy.model import BS_POLICY, BsPolicySpec
+from stratal.storage.bs_policy.speed import check_speed
+from stratal.storage.bs_snap.model import BS_SNAP, BsSnapSpec, BsSnapStatus
+from stratal.storage.bs_volume.model import (
+    BS_VOLUME,
+    MIB,
+    BsVolumeClone,
+    BsVolumeCreate,
+    BsVolumeFlatten,
+    BsVolumeRollback,
+    BsVolumeSpec,
+    BsVolumeStatus,
+    BsVolumeUpdate,
+)
+from stratal.storage.bs_volume.quota import Quota
+from stratal.storage.bs_volume.use import UseOf
+from stratal.storage.layers import NameKind
+from stratal.storage.tree.disks import Disks
+from stratal.storage.tree.rows import name_of
+
+_MOST_NAMED = 5
+
+Volume = Resource[BsVolumeSpec, BsVolumeStatus]
+Snapshot = Resource[BsSnapSpec, BsSnapStatus]
+
+
+class BsVolumeService(ResourceService[BsVolumeSpec, BsVolumeStatus]):
+    create_body = BsVolumeCreate
+    update_body = BsVolumeUpdate
+
+    def __init__(self, catalogue: Catalogue, disks: Disks, quota: Quota, use_of: UseOf) -> None:
+        super().__init__(BS_VOLUME, catalogue)
+        self._disks = disks
+        self._quota = quota
+        self._use_of = use_of
+        self._policies = Store(BS_POLICY)
+        self._snapshots = Store(BS_SNAP)
+
+    def create(self, transaction: Transaction, access: Access, body: Any) -> Volume:
+        """A new volume: empty, or what a `BsVolumeClone` says."""
+        volume = super().create(transaction, access, body)
+        head, size_bytes = name_of(NameKind.HEAD, volume.id), volume.spec.size_mb * MIB
+        if isinstance(body, BsVolumeClone):
+            source = name_of(NameKind.SNAPSHOT, body.bs_snap_id)
+            self._disks.clone(transaction, source, head, size_bytes=size_bytes)
+        else:
+            policy = self._policy(transaction, volume.spec.bs_policy_id)
+            self._disks.create(
+                transaction,
+                head,
+                called=volume.spec.name,
+                policy_id=volume.spec.bs_policy_id,
+                driver=policy.driver,
+                place=policy.place,
+                size_bytes=size_bytes,
+            )
+        return volume
+
+    def clone(self, transaction: Transaction, access: Access, body: BsVolumeClone) -> Volume:
+        """A new volume that starts as a snapshot is."""
+        return self.create(transaction, access, body)
+
+    def new(self, transaction: Transaction, access: Access, body: Any) -> Change:
+        spec: dict[str, Any] = (
+            self._cloned(transaction, access, body) if isinstance(body, BsVolumeClone) else given(body)
+        )
+        self._check_references(transaction, access, spec)
+        policy = self._policy(transaction, spec["bs_policy_id"])
+        self._quota.check(
+            transaction,
+            project_id=access.project_id,
+            policy_id=spec["bs_policy_id"],
+            more_mb=spec["size_mb"],
+        )
+        spec = {
+            "max_total_iops": policy.max_total_iops,
+            "max_total_bw_bps": policy.max_total_bw_bps,
+            "pool_id": policy.pool_id,
+            "flattened": True,
+            **spec,
+            "loaded": False,
+            "rollback_num": 0,
+            # 20 characters are what virtio-blk shows a guest
+            "serial": transaction.entropy.uuid().replace("-", "")[:20],
+        }
+        check_speed(spec)
+        return spec
+
+    def changed(
+        self, transaction: Transaction, access: Access, resource: Volume, body: BsVolumeUpdate
+    ) -> Change:
+        spec = given(body)
+        check_speed(spec)
+        size_mb = spec.get("size_mb")
+        if isinstance(size_mb, int) and size_mb != resource.spec.size_mb:
+            self._grow(transaction, resource, size_mb)
+        return spec
+
+    def before_delete(self, transaction: Transaction, access: Access, resource: Volume) -> None:
+        self._check_unused(transaction, resource, "deleted")
+        columns = BS_SNAP.tables.spec.c
+        names = [
+            snapshot.spec.name
+            for snapshot in self._snapshots.find(
+                transaction, columns.bs_volume_id == resource.id, labels=False
+            )
+        ]
+        if names:
+            shown = ", ".join(names[:_MOST_NAMED])
+            more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+            raise Conflict(
+                reason=f"bs_volume {resource.id} still has the snapshots {shown}{more}: delete them first"
+            )
+
+    @action("flatten", BsVolumeFlatten)
+    def flatten(self, transaction: Transaction, access: Access, id: int, body: BsVolumeFlatten) -> Volume:
+        """Copy into a volume all that it shares with what it was cloned from."""
+        volume = self.changeable(transaction, access, id)
+        return self.change(transaction, access, volume, "flatten", {"flattened": True})
+
+    @action("rollback", BsVolumeRollback)
+    def rollback(self, transaction: Transaction, access: Access, id: int, body: BsVolumeRollback) -> Volume:
+        """Let a volume hold again what it held when a snapshot was taken. All snapshots stay."""
+        volume = self.changeable(transaction, access, id)
+        self._check_unused(transaction, volume, "rolled back")
+        snapshot = self._snapshot(transaction, access, body.bs_snap_id)
+        if snapshot.spec.bs_volume_id != id:
+            raise Invalid(
+                field="spec.bs_snap_id", reason=f"bs_snap {snapshot.id} is not a snapshot of bs_volume {id}"
+            )
+        self._disks.rollback(
+            transaction,
+            name_of(NameKind.HEAD, id),
+            name_of(NameKind.SNAPSHOT, snapshot.id),
+            size_bytes=volume.spec.size_mb * MIB,
+        )
+        shares = snapshot.spec.creation_finish is not None and not snapshot.status.flattened
+        change = {
+            "rollback_bs_snap_id": snapshot.id,
+            "rollback_num": volume.spec.rollback_num + 1,
+            # a snapshot from before a flattening shares again what was shared then
+            "flattened": volume.spec.flattened and not shares,
+        }
+        return self.change(transaction, access, volume, "rollback", change)
+
+    # -- what several of these need -------------------------------------------------------------------
+
+    def _cloned(self, transaction: Transaction, access: Access, body: BsVolumeClone) -> dict[str, Any]:
+        snapshot = self._snapshot(transaction, access, body.bs_snap_id)
+        return {
+            "name": body.name,
+            "description": body.description,
+            "creator": body.creator,
+            "bs_snap_id": snapshot.id,
+            "bs_policy_id": snapshot.spec.bs_policy_id,
+            "size_mb": snapshot.spec.size_mb,
+            "flattened": body.flatten,
+        }
+
+    def _snapshot(self, transaction: Transaction, access: Access, id: int) -> Snapshot:
+        """A snapshot that the caller may use, held. Raises Invalid; Conflict while it is being deleted."""
+        self._check_references(transaction, access, {"bs_snap_id": id})
+        snapshot = self._snapshots.hold(transaction, id)
+        if snapshot is None:
+            raise Invalid(field="spec.bs_snap_id", reason=f"there is no bs_snap {id}")
+        return snapshot
+
+    def _policy(self, transaction: Transaction, id: int) -> BsPolicySpec:
+        policy = self._policies.get(transaction, id, labels=False)
+        if policy is None:
+            raise Invalid(field="spec.bs_policy_id", reason=f"there is no bs_policy {id}")
+        return policy.spec
+
+    def _grow(self, transaction: Transaction, volume: Volume, size_mb: int) -> None:
+        now_mb = volume.spec.size_mb
+        if size_mb < now_mb:
+            raise Invalid(
+                field="spec.size_mb", reason=f"the volume has {now_mb} MiB, and volumes only ever grow"
+            )
+        self._quota.check(
+            transaction,
+            project_id=volume.spec.project_id,
+            policy_id=volume.spec.bs_policy_id,
+            more_mb=size_mb - now_mb,
+        )
+        self._disks.resize(transaction, name_of(NameKind.HEAD, volume.id), size_bytes=size_mb * MIB)
+
+    def _check_unused(self, transaction: Transaction, volume: Volume, what: str) -> None:
+        use = self._use_of(transaction, volume.id)
+        if use is not None and use.vm_disk_id is not None:
+            by = f"it is vm_disk {use.vm_disk_id}"
+        elif use is not None and use.mapping_num:
+            by = f"{use.mapping_num} have it open"
+        else:
+            return
+        raise Conflict(reason=f"bs_volume {volume.id} is in use ({by}) and cannot be {what} now")

@@ -1,0 +1,30 @@
+"""Who has volumes open: what storage has to know of compute, and asks it through one function.
+
+Given to the storage facade by the composition root; called by the service and the reconciler of volumes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stratal.kernel.transaction import Transaction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """How a volume is used now."""
+
+    #: the virtual disk that it is, if any
+    vm_disk_id: int | None
+    #: by how many it is open: running guests, exports
+    mapping_num: int
+    #: how it is reached, such as `file` or `rbd`; None while nobody has it open
+    protocol: str | None
+
+
+UseOf = Callable[[Transaction, int], Use | None]
+"""The use of a volume, by its id; None: it lies there detached."""
+
+
+def detached(transaction: Transaction, volume_id: int) -> Use | None:
+    """The use of volumes where there is nobody to use them."""
+    return None

@@ -1,0 +1,1 @@
+"""Guest operating systems that are known by name, with what suits each."""

@@ -1,0 +1,176 @@
+"""Makes the graph of a tree real: observe, record, act, again. Called by the reconcile engine.
+
+The only caller of drivers for what changes layers. Whatever it was killed at, it looks at the layers and
+goes on from there.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+import msgspec
+
+from stratal.kernel.effects import Effect
+from stratal.kernel.errors import StratalError
+from stratal.kernel.reconcile import Gone, Look, Observed
+from stratal.kernel.store import Resource, Store
+from stratal.kernel.transaction import Transaction
+from stratal.storage.background import Background
+from stratal.storage.bs_policy.model import BS_POLICY, DEFAULT_CHAIN_LIMIT
+from stratal.storage.drivers.contract import LayerDriver, LayerId
+from stratal.storage.drivers.errors import BackendUnavailable, LayerDamaged
+from stratal.storage.layers import Delta, Graph, observe, record, remaining
+from stratal.storage.places import Places
+from stratal.storage.tree import rows
+from stratal.storage.tree.acting import act, changes
+from stratal.storage.tree.chains import too_deep
+from stratal.storage.tree.counting import WEIGH_EVERY, count, weigh_due
+from stratal.storage.tree.model import TREE, TreeSpec, TreeStatus
+from stratal.storage.tree.waking import named, standing_on, wake
+
+RECORD = Effect("tree.record")
+
+_ROUNDS: Final = 16
+"""Rounds in one look. What remains then waits behind other trees."""
+
+_WHILE_BUSY: Final = timedelta(seconds=60)
+"""How long to wait for work in the background, which asks for a look by itself when it ends."""
+
+Tree = Resource[TreeSpec, TreeStatus]
+
+
+class TreeReconciler:
+    """Carries out what was decided about the disks of a tree, and tidies up behind it."""
+
+    kind = TREE
+    concurrency = 8
+
+    def __init__(self, places: Places, background: Background) -> None:
+        self._places = places
+        self._background = background
+        self._store = Store(TREE)
+        self._policies = Store(BS_POLICY)
+
+    def reconcile(self, resource: Tree, look: Look) -> Observed[TreeStatus]:
+        stored = look.read(lambda tx: rows.load(tx, resource.id))
+        if not stored.graph.layers and not stored.graph.names:
+            look.write(lambda tx: self._store.mark(tx, resource.id, {"deletion_begin": tx.now}))
+            return Observed(status=msgspec.structs.replace(resource.status, layer_num=0), settled=False)
+        try:
+            driver = self._places.driver(resource.spec.driver, resource.spec.place)
+            stored, problems, remains = self._work(resource, look, stored, driver)
+        except BackendUnavailable as error:
+            self._note_problems(look, stored, dict.fromkeys(stored.graph.unsettled, error))
+            raise
+        self._note_problems(look, stored, problems)
+        for layer, problem in problems.items():
+            if isinstance(problem, StratalError):
+                raise problem
+            raise LayerDamaged(layer=layer, reason=problem)
+        if self._background.look(resource.id).busy:
+            status = msgspec.structs.replace(resource.status, layer_num=len(stored.graph.layers))
+            return Observed(status=status, settled=False, again_after=_WHILE_BUSY)
+        if remains:
+            return Observed(status=resource.status, settled=False)
+        return self._rest(resource, look, stored, driver)
+
+    def remove(self, resource: Tree, look: Look) -> Gone:
+        return Gone()
+
+    # -- working -------------------------------------------------------------------------------------
+
+    def _work(
+        self, resource: Tree, look: Look, stored: rows.Stored, driver: LayerDriver
+    ) -> tuple[rows.Stored, dict[LayerId, StratalError | str], bool]:
+        """Observe, record and act until nothing more can be done now.
+
+        Returns the tree as it is then, what stands in the way, and whether anything remains.
+        """
+        failed: dict[LayerId, StratalError] = {}
+        for _ in range(_ROUNDS):
+            observed = observe(driver, stored.graph)
+            graph, delta = record(stored.graph, observed)
+            if delta != Delta():
+                stored, agreed = self._apply(look, resource.id, stored, graph, delta)
+                if not agreed:
+                    continue
+            outstanding = remaining(stored.graph, observed, stored.weigh)
+            wanted = frozenset(changes(step) for step in outstanding.steps)
+            self._background.forget_failures(resource.id, wanted)
+            acted = act(
+                outstanding.steps,
+                tree_id=resource.id,
+                driver=driver,
+                background=self._background,
+                check=look.check,
+            )
+            failed = acted.failed
+            if not acted.done:
+                problems: dict[LayerId, StratalError | str] = {
+                    problem.layer: problem.reason for problem in outstanding.problems
+                }
+                resting = self._background.look(resource.id).failed
+                return stored, problems | resting | failed, bool(outstanding.steps)
+        return stored, dict(failed), True
+
+    def _apply(
+        self, look: Look, tree_id: int, stored: rows.Stored, graph: Graph, delta: Delta
+    ) -> tuple[rows.Stored, bool]:
+        """Store what was observed or decided here, unless somebody decided otherwise about the same layers.
+
+        Returns the tree as it is after that, and whether it was stored.
+        """
+        touched = [layer.id for layer in delta.layers] + list(delta.gone)
+
+        def write(transaction: Transaction) -> bool:
+            self._store.get(transaction, tree_id, lock=True, labels=False)
+            if not rows.unchanged(transaction, stored.layers, touched):
+                return False
+            rows.store(transaction, tree_id, delta)
+            wake(transaction, named(graph, (layer.id for layer in delta.layers)))
+            return True
+
+        with RECORD:
+            agreed = look.write(write)
+        if agreed:
+            return stored.after(graph, delta), True
+        return look.read(lambda tx: rows.load(tx, tree_id)), False
+
+    def _note_problems(
+        self, look: Look, stored: rows.Stored, problems: Mapping[LayerId, StratalError | str]
+    ) -> None:
+        """Tell those who need a layer that something is wrong with it, or is so no longer."""
+        news: dict[LayerId, str | None] = {
+            id: problem
+            for id, placed in stored.layers.items()
+            if (problem := str(problems[id]) if id in problems else None) != placed.problem
+        }
+        if news:
+            concerned = standing_on(stored.graph, news)
+            look.write(lambda tx: (rows.note_problems(tx, news), wake(tx, concerned)))
+
+    # -- at rest -------------------------------------------------------------------------------------
+
+    def _rest(
+        self, resource: Tree, look: Look, stored: rows.Stored, driver: LayerDriver
+    ) -> Observed[TreeStatus]:
+        now = look.read(lambda tx: tx.now)
+        everything = weigh_due(resource.status.weighed_at, now)
+        allocated = count(look, stored, driver, tree_id=resource.id, all_heads=everything)
+        status = msgspec.structs.replace(
+            resource.status,
+            layer_num=len(stored.graph.layers),
+            allocated_byte=allocated,
+            weighed_at=now if everything else resource.status.weighed_at,
+        )
+        if not stored.graph.layers:
+            return Observed(status=status, settled=False)
+        plan = too_deep(stored, driver, limit=self._chain_limit(look, resource))
+        if plan is not None:
+            self._apply(look, resource.id, stored, plan.graph, plan.delta)
+            return Observed(status=status, settled=False)
+        return Observed(status=status, again_after=WEIGH_EVERY)
+
+    def _chain_limit(self, look: Look, resource: Tree) -> int:
+        policy = look.read(lambda tx: self._policies.get(tx, resource.spec.bs_policy_id, labels=False))
+        return DEFAULT_CHAIN_LIMIT if policy is None else policy.spec.chain_limit

@@ -1,0 +1,269 @@
+"""A running installation of the storage domain, and short ways to ask it for things, as a face does."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from stratal.identity import KINDS as IDENTITY_KINDS
+from stratal.kernel.access import Access, Reach
+from stratal.kernel.actions import actions_of
+from stratal.kernel.database import Database
+from stratal.kernel.engine import Engine, EngineSettings
+from stratal.kernel.errors import Invalid
+from stratal.kernel.journal import EVENT
+from stratal.kernel.kind import Catalogue
+from stratal.kernel.service import ResourceService
+from stratal.kernel.state import State
+from stratal.kernel.store import Resource, Store
+from stratal.kernel.tables import METADATA
+from stratal.kernel.transaction import Transaction
+from stratal.kernel.work import WORK
+from stratal.storage import KINDS, Backend, Storage, Use
+from stratal.storage.bs_volume.model import BsVolumeClone
+from stratal.storage.drivers.contract import LayerDriver, LayerId
+from stratal.storage.drivers.qcow2 import Qcow2Driver
+from stratal.storage.drivers.simulated import Place, Script, SimulatedDriver
+from stratal.storage.layers import NameKind
+from stratal.storage.tree import rows
+from stratal.storage.tree.model import TREE
+
+ADMIN = Access(
+    user_id=1,
+    user_name="admin",
+    project_id=1,
+    roles=frozenset({"system_admin"}),
+    client_ip="192.0.2.1",
+    request_id="request-1",
+    reach=Reach.ALL,
+)
+#: works in project 1
+MEMBER = replace(ADMIN, user_id=2, user_name="member", roles=frozenset(), reach=Reach.PROJECT)
+#: works in project 2
+NEIGHBOUR = replace(MEMBER, user_id=3, user_name="neighbour", project_id=2)
+
+AnyResource = Resource[Any, Any]
+AnyService = ResourceService[Any, Any]
+
+SETTINGS = EngineSettings(
+    workers=8,
+    backoff_base=timedelta(milliseconds=20),
+    backoff_cap=timedelta(milliseconds=200),
+    poll=timedelta(seconds=0.5),
+)
+
+
+def eventually(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """Wait until a condition holds; fail with an AssertionError when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < deadline, "it did not come to hold in time"
+        time.sleep(0.005)
+    return result
+
+
+@dataclass(kw_only=True)
+class Installation:
+    """Calls services the way a face does, each call in a transaction of its own."""
+
+    database: Database
+    storage: Storage
+    script: Script
+    #: who uses which volume, as compute would say
+    uses: dict[int, Use] = field(default_factory=dict)
+
+    # -- asking --------------------------------------------------------------------------------------
+
+    def create(self, service: AnyService, access: Access = ADMIN, **spec: Any) -> AnyResource:
+        body: Any = service.create_body
+        body = service.prepare_create(access, body(**spec))
+        return self.database.write(lambda tx: service.create(tx, access, body))
+
+    def delete(self, service: AnyService, id: int, access: Access = ADMIN) -> AnyResource:
+        return self.database.write(lambda tx: service.delete(tx, access, id))
+
+    def update(self, service: AnyService, id: int, access: Access = ADMIN, **spec: Any) -> AnyResource:
+        body: Any = service.update_body
+        return self.database.write(lambda tx: service.update(tx, access, id, body(**spec)))
+
+    def act(
+        self, service: AnyService, id: int, verb: str, access: Access = ADMIN, **spec: Any
+    ) -> AnyResource:
+        [action] = [each for each in actions_of(service) if each.verb == verb]
+        return self.database.write(lambda tx: action.run(service, tx, access, id, action.body(**spec)))
+
+    def show(self, service: AnyService, id: int, access: Access = ADMIN) -> AnyResource:
+        return self.database.read(lambda tx: service.show(tx, access, id))
+
+    @property
+    def volumes(self) -> AnyService:
+        return self.storage.bs_volumes
+
+    @property
+    def snaps(self) -> AnyService:
+        return self.storage.bs_snaps
+
+    @property
+    def policies(self) -> AnyService:
+        return self.storage.bs_policies
+
+    # -- asking, and waiting until it is done --------------------------------------------------------
+
+    def policy(self, **spec: Any) -> int:
+        return self.active(self.policies, self.create(self.policies, **{"name": "gold", **spec}).id).id
+
+    def volume(self, name: str = "disk", size_mb: int = 1, access: Access = ADMIN, **spec: Any) -> int:
+        spec.setdefault("bs_policy_id", self.default_policy)
+        volume = self.create(self.volumes, access, name=name, size_mb=size_mb, **spec)
+        return self.active(self.volumes, volume.id).id
+
+    def snapshot(self, volume_id: int, name: str = "moment", access: Access = ADMIN) -> int:
+        snap = self.create(self.snaps, access, name=name, bs_volume_id=volume_id)
+        return self.active(self.snaps, snap.id).id
+
+    def clone(self, snap_id: int, name: str = "copy", flatten: bool = False, access: Access = ADMIN) -> int:
+        return self.active(self.volumes, self.ask_for_clone(snap_id, name, flatten, access).id).id
+
+    def ask_for_clone(
+        self, snap_id: int, name: str = "copy", flatten: bool = False, access: Access = ADMIN
+    ) -> AnyResource:
+        body = BsVolumeClone(name=name, bs_snap_id=snap_id, flatten=flatten)
+        return self.database.write(lambda tx: self.storage.bs_volumes.clone(tx, access, body))
+
+    def rollback(self, volume_id: int, snap_id: int) -> None:
+        self.act(self.volumes, volume_id, "rollback", bs_snap_id=snap_id)
+        self.active(self.volumes, volume_id)
+
+    def remove(self, service: AnyService, id: int) -> None:
+        self.delete(service, id)
+        self.gone(service, id)
+
+    @property
+    def default_policy(self) -> int:
+        return self.database.read(lambda tx: self.storage.bs_policies.store.find(tx)[0].id)
+
+    def active(self, service: AnyService, id: int, seconds: float = 20.0) -> AnyResource:
+        eventually(lambda: self.show(service, id).state.state is State.ACTIVE, seconds)
+        return self.show(service, id)
+
+    def gone(self, service: AnyService, id: int) -> None:
+        eventually(lambda: self.database.read(lambda tx: service.store.get(tx, id)) is None)
+
+    # -- looking behind the scenes -------------------------------------------------------------------
+
+    def driver(self, policy_id: int | None = None) -> LayerDriver:
+        policy = self.show(self.policies, policy_id or self.default_policy)
+        return self.storage.places.driver(policy.spec.driver, policy.spec.place)
+
+    def layer_of(self, service: AnyService, id: int) -> LayerId:
+        kind = NameKind.HEAD if service is self.volumes else NameKind.SNAPSHOT
+        return self.database.read(lambda tx: rows.path(tx, rows.name_of(kind, id)))[0].layer.id
+
+    def tree_id(self, volume_id: int) -> int:
+        found = self.database.read(lambda tx: rows.tree_of(tx, rows.name_of(NameKind.HEAD, volume_id)))
+        assert found is not None
+        return found
+
+    def write(self, volume_id: int, offset: int, data: bytes) -> None:
+        layer = self.layer_of(self.volumes, volume_id)
+        with self.driver(self.show(self.volumes, volume_id).spec.bs_policy_id).open_writing(layer) as writer:
+            writer.write(offset, data)
+
+    def read(self, service: AnyService, id: int, offset: int = 0, length: int | None = None) -> bytes:
+        layer = self.layer_of(service, id)
+        with self.driver(self.show(service, id).spec.bs_policy_id).open_reading(layer) as reader:
+            return reader.read(offset, reader.size_bytes if length is None else length)
+
+    def stored_layers(self) -> set[str]:
+        return set(self.database.read(lambda tx: tx.execute(select(rows.LAYER.c.id)).scalars().all()))
+
+    def events(self) -> list[tuple[str, str]]:
+        """What happened, and the message, oldest first."""
+        table = EVENT.table
+        statement = select(table.c.event, table.c.message).order_by(table.c.id)
+        return [tuple(row) for row in self.database.read(lambda tx: tx.execute(statement).fetchall())]
+
+    def at_rest(self, seconds: float = 30.0) -> None:
+        """Wait until nothing is left to do, and every layer in the places is one of a tree that needs it."""
+
+        def settled(transaction: Transaction) -> bool:
+            busy = select(WORK.c.id).where((WORK.c.owner.is_not(None)) | (WORK.c.due_at <= transaction.now))
+            if transaction.execute(busy).first() is not None:
+                return False
+            for tree in Store(TREE).find(transaction, labels=False):
+                stored = rows.load(transaction, tree.id)
+                if stored.graph.unsettled or self.storage.background.look(tree.id).busy:
+                    return False
+                if any(len(stored.graph.children(each)) < 2 for each in stored.graph.hidden):
+                    return False
+            return True
+
+        eventually(lambda: self.database.read(settled), seconds)
+
+
+def simulated(script: Script, total_bytes: int = 2**60) -> Backend:
+    def canonical(place: str) -> str:
+        if place == "nowhere":
+            raise Invalid(field="spec.place", reason="there is no such place")
+        return place or "memory"
+
+    return Backend(
+        canonical=canonical,
+        prepare=lambda place: None,
+        open=lambda place: SimulatedDriver(Place(name=place, total_bytes=total_bytes), script=script),
+    )
+
+
+def qcow2(directory: Path) -> Backend:
+    def canonical(place: str) -> str:
+        path = directory / place if place else directory
+        path.mkdir(exist_ok=True)
+        return str(path)
+
+    return Backend(
+        canonical=canonical,
+        prepare=lambda place: Qcow2Driver(Path(place)).prepare(),
+        open=lambda place: Qcow2Driver(Path(place)),
+    )
+
+
+@contextmanager
+def running(
+    url: str,
+    backends: Mapping[str, Backend] | None = None,
+    *,
+    script: Script | None = None,
+    settings: EngineSettings = SETTINGS,
+) -> Iterator[Installation]:
+    """An installation with an engine; simulated unless other backends are given."""
+    script = script or Script()
+    backends = backends or {"simulated": simulated(script)}
+    database = Database(url)
+    METADATA.create_all(database.engine)
+    catalogue = Catalogue([*IDENTITY_KINDS, *KINDS])
+    uses: dict[int, Use] = {}
+    storage = Storage(
+        catalogue,
+        database,
+        backends,
+        default_driver=next(iter(backends)),
+        use_of=lambda tx, volume_id: uses.get(volume_id),
+    )
+    engine = Engine(database, catalogue, storage.reconcilers, owner="test", settings=settings)
+    database.on_work = engine.wake
+    storage.start()
+    engine.start()
+    here = Installation(database=database, storage=storage, script=script, uses=uses)
+    try:
+        yield here
+    finally:
+        assert engine.stop(timedelta(seconds=10))
+        storage.close()
+        database.close()
+
+
