@@ -8,7 +8,7 @@ level at a time.
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from sqlalchemy import Column, func, select
+from sqlalchemy import bindparam, func, select
 
 from stratal.kernel.fields import Spec, Status, count_field
 from stratal.kernel.kind import AnyKind, Kind
@@ -42,17 +42,16 @@ class CountingReconciler(RecordReconciler[S, T]):
     def __init__(self, kind: Kind[S, T], *, child: AnyKind, parent_field: str) -> None:
         super().__init__(kind)
         child_spec, child_status = child.tables.spec, child.tables.status
-        self._parent: Column[Any] = child_spec.c[parent_field]
         # only a child that is itself a level counts nodes; below a chassis the children are the nodes
         counted = child_status.c.get("node_num")
         nodes = func.count() if counted is None else func.coalesce(func.sum(counted), 0)
         self._count = (
             select(func.count(), nodes)
             .join_from(child_spec, child_status, child_spec.c.id == child_status.c.id)
-            .where(child_spec.c.deleted_at.is_(None))
+            .where(child_spec.c.deleted_at.is_(None), child_spec.c[parent_field] == bindparam("parent"))
         )
 
     def observe(self, transaction: Transaction, resource: Resource[S, T]) -> T:
-        below: Any = transaction.execute(self._count.where(self._parent == resource.id)).one()
+        below: Any = transaction.execute(self._count, {"parent": resource.id}).one()
         # SUM of bigint is a NUMERIC on PostgreSQL
         return msgspec.structs.replace(resource.status, child_num=below[0], node_num=int(below[1]))

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import Index, select, update
+from sqlalchemy import Index, bindparam, select, update
 
 from stratal.kernel.access import Access
 from stratal.kernel.kind import RecordKind
@@ -94,6 +94,18 @@ Index(
 )
 Index("ix_audit_log_resource", AUDIT_LOG.table.c.resource_type, AUDIT_LOG.table.c.resource_id)
 
+_INSERT_EVENT = EVENT.table.insert()
+_INSERT_AUDIT = AUDIT_LOG.table.insert()
+_FINISH_AUDITS = (
+    update(AUDIT_LOG.table)
+    .where(
+        AUDIT_LOG.table.c.resource_type == bindparam("of"),
+        AUDIT_LOG.table.c.resource_id == bindparam("one"),
+        _running,
+    )
+    .values(status=AuditStatus.SUCCEEDED, finished_at=bindparam("now"))
+)
+
 
 def record_event(
     transaction: Transaction,
@@ -108,7 +120,7 @@ def record_event(
     data: dict[str, Any] | None = None,
 ) -> None:
     transaction.execute(
-        EVENT.table.insert(),
+        _INSERT_EVENT,
         {
             "event": event,
             "level": level,
@@ -138,7 +150,7 @@ def record_audit(
 ) -> None:
     """Write down a call. With a status other than `running` it is finished as of now."""
     transaction.execute(
-        AUDIT_LOG.table.insert(),
+        _INSERT_AUDIT,
         {
             "user_id": access.user_id,
             "user_name": access.user_name,
@@ -162,13 +174,7 @@ def record_audit(
 
 def finish_audits(transaction: Transaction, resource_type: str, resource_id: int) -> None:
     """The reconciler of this resource came to rest: what was asked of it has been done."""
-    table = AUDIT_LOG.table
-    transaction.execute(
-        update(table)
-        .where(table.c.resource_type == resource_type, table.c.resource_id == resource_id)
-        .where(table.c.status == AuditStatus.RUNNING)
-        .values(status=AuditStatus.SUCCEEDED, finished_at=transaction.now)
-    )
+    transaction.execute(_FINISH_AUDITS, {"of": resource_type, "one": resource_id, "now": transaction.now})
 
 
 def last_event(transaction: Transaction, resource_type: str, resource_id: int) -> str | None:

@@ -51,6 +51,19 @@ _LABELS_OF = (
 )
 
 
+_LABELS_OF_ONE = (
+    select(*_COLUMNS)
+    .where(ATTACHMENT.c.resource_type == bindparam("kind"), ATTACHMENT.c.resource_id == bindparam("id"))
+    .order_by(ATTACHMENT.c.label_key_id)
+)
+
+
+def labels_of_one(transaction: Transaction, kind: str, id: int) -> list[Label]:
+    """The labels of one resource. Nearly every request asks for those, and IN costs three times as much."""
+    rows = transaction.execute(_LABELS_OF_ONE, {"kind": kind, "id": id}).all()
+    return [Label(**dict(zip(Label.__struct_fields__, row, strict=True))) for row in rows]
+
+
 def labels_of(transaction: Transaction, kind: str, ids: Sequence[int]) -> dict[int, list[Label]]:
     """The labels of each of these resources; those without any are left out."""
     found: dict[int, list[Label]] = {}

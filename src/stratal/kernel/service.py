@@ -4,7 +4,8 @@ A service is the only writer of specs. Every method runs in a transaction that t
 writes rows and nothing else, and raises typed errors. The reconcile engine does the rest.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
@@ -168,13 +169,18 @@ class ResourceService(Generic[S, T]):
         effective = {name: value for name, value in values.items() if value != before[name]}
         if effective:
             self._check_unique(
-                transaction, {**msgspec.structs.asdict(resource.spec), **effective}, resource.id
+                transaction,
+                {**msgspec.structs.asdict(resource.spec), **effective},
+                resource.id,
+                changed=effective.keys(),
             )
             self._check_references(transaction, access, effective)
-            self.store.change_spec(transaction, resource.id, effective)
+            spec = self.store.change_spec(transaction, resource.id, effective)
+            resource = replace(resource, spec=spec)
             self._wake_targets(transaction, before)
         old = {name: before[name] for name in effective}
-        return self._written(transaction, access, action, resource.id, old, effective)
+        self._write_down(transaction, access, action, resource, old, effective)
+        return resource
 
     def acted(
         self,
@@ -196,23 +202,35 @@ class ResourceService(Generic[S, T]):
         old: Change | None,
         new: Change | None,
     ) -> Resource[S, T]:
-        """Everything that goes with a change of a spec row: the work row, the audit, the answer."""
-        work.ask(transaction, self.kind.name, id)
+        """What was written is written down, and read again for the answer."""
         resource = self.store.get(transaction, id)
         if resource is None:
             raise NotFound(kind=self.kind.name, id=id)
+        self._write_down(transaction, access, action, resource, old, new)
+        return resource
+
+    def _write_down(
+        self,
+        transaction: Transaction,
+        access: Access,
+        action: str,
+        resource: Resource[S, T],
+        old: Change | None,
+        new: Change | None,
+    ) -> None:
+        """Everything that goes with a change of a spec row: the work rows and the audit."""
+        work.ask(transaction, self.kind.name, resource.id)
         self._wake_targets(transaction, msgspec.structs.asdict(resource.spec))
         record_audit(
             transaction,
             access,
             action,
             resource_type=self.kind.name,
-            resource_id=id,
+            resource_id=resource.id,
             resource_name=resource.spec.name,
             old_data=self._documented(old),
             new_data=self._documented(new),
         )
-        return resource
 
     def _wake_targets(self, transaction: Transaction, spec: Change) -> None:
         for reference in self.kind.references:
@@ -234,8 +252,18 @@ class ResourceService(Generic[S, T]):
         if if_match not in (None, "*") and resource.spec.etag != if_match:
             raise PreconditionFailed(kind=self.kind.name, id=resource.id, etag=resource.spec.etag)
 
-    def _check_unique(self, transaction: Transaction, spec: Change, ignore: int | None) -> None:
+    def _check_unique(
+        self,
+        transaction: Transaction,
+        spec: Change,
+        ignore: int | None,
+        *,
+        changed: Set[str] | None = None,
+    ) -> None:
+        """Raise Conflict for values that another resource has. `changed` of None: all are new."""
         for names in self.kind.unique:
+            if changed is not None and changed.isdisjoint(names):
+                continue
             same = [self.columns[name] == spec[name] for name in names]
             others = [self.columns.id != ignore] if ignore is not None else []
             if self.store.count(transaction, self.columns.deletion_begin.is_(None), *same, *others):

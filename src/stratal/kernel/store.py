@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
 
 from stratal.kernel.fields import Spec, Status
 from stratal.kernel.kind import Kind
-from stratal.kernel.labels import Label, labels_of
+from stratal.kernel.labels import Label, labels_of, labels_of_one
 from stratal.kernel.state import ResourceState, derive_state
 from stratal.kernel.transaction import Transaction
 
@@ -67,8 +67,14 @@ class Store(Generic[S, T]):
         self._one = self._all.where(self._spec.c.id == bindparam("wanted"))
         self._locked = self._one.with_for_update(of=self._spec)
         self._shared = self._one.with_for_update(of=self._spec, read=True)
+        # the columns that these set are the keys of what they are executed with
         self._change_spec = update(self._spec).where(self._spec.c.id == bindparam("wanted"))
+        self._change_spec_seen = self._change_spec.returning(
+            *(self._spec.c[name] for name in self._spec_fields)
+        )
         self._change_status = update(self._status).where(self._status.c.id == bindparam("wanted"))
+        self._insert_spec = self._spec.insert().returning(self._spec.c.id)
+        self._insert_status = self._status.insert()
 
     def get(
         self, transaction: Transaction, id: int, *, lock: bool = False, labels: bool = True
@@ -77,8 +83,7 @@ class Store(Generic[S, T]):
         row = transaction.execute(self._locked if lock else self._one, {"wanted": id}).first()
         if row is None:
             return None
-        attached = labels_of(transaction, self.kind.name, [id]) if labels else {}
-        return self._resource(row, attached.get(id, []))
+        return self._resource(row, labels_of_one(transaction, self.kind.name, id) if labels else [])
 
     def hold(self, transaction: Transaction, id: int) -> Resource[S, T] | None:
         """The resource without its labels, or None. Nobody changes its spec until the transaction ends, but
@@ -128,23 +133,24 @@ class Store(Generic[S, T]):
     def insert(self, transaction: Transaction, spec: Mapping[str, Any]) -> int:
         """Write the rows of a new resource, nothing observed yet. Returns its id."""
         base: dict[str, Any] = {"created_at": transaction.now, "updated_at": transaction.now}
-        id = transaction.insert_row(
-            self._spec,
-            {**base, "etag": transaction.entropy.etag(), "uuid": transaction.entropy.uuid(), **spec},
-        )
+        values = {**base, "etag": transaction.entropy.etag(), "uuid": transaction.entropy.uuid(), **spec}
+        id = int(transaction.execute(self._insert_spec, values).scalar_one())
         fresh = self.kind.status(id=id, etag=transaction.entropy.etag(), **base)
         observed = {name: getattr(fresh, name) for name in self._status_fields}
-        transaction.execute(self._status.insert(), {**observed, "irreconcilable": []})
+        transaction.execute(self._insert_status, {**observed, "irreconcilable": []})
         return id
 
-    def change_spec(self, transaction: Transaction, id: int, values: Mapping[str, Any]) -> None:
-        """Write columns of the spec as a user's change: a new etag, and `updated_at` moves."""
+    def change_spec(self, transaction: Transaction, id: int, values: Mapping[str, Any]) -> S:
+        """Write columns of the spec as a user's change: a new etag, and `updated_at` moves. Returns the spec
+        as it is now.
+        """
         stamped = {"etag": transaction.entropy.etag(), "updated_at": transaction.now, **values}
-        transaction.execute(self._change_spec.values(**stamped), {"wanted": id})
+        row = transaction.execute(self._change_spec_seen, {**stamped, "wanted": id}).one()
+        return self.kind.spec(**dict(zip(self._spec_fields, row, strict=True)))
 
     def mark(self, transaction: Transaction, id: int, values: Mapping[str, Any]) -> None:
         """Write columns of the spec that no user sets (times of its life, private ones): the etag stays."""
-        transaction.execute(self._change_spec.values(**values), {"wanted": id})
+        transaction.execute(self._change_spec, {**values, "wanted": id})
 
     def change_status(
         self, transaction: Transaction, id: int, status: T, irreconcilable: Sequence[str]
@@ -157,15 +163,12 @@ class Store(Generic[S, T]):
             "updated_at": transaction.now,
             "irreconcilable": list(irreconcilable),
         }
-        transaction.execute(self._change_status.values(**stamped), {"wanted": id})
+        transaction.execute(self._change_status, {**stamped, "wanted": id})
 
     def bury(self, transaction: Transaction, id: int) -> None:
         """Turn both rows into tombstones."""
-        transaction.execute(
-            self._change_spec.values(deletion_finish=transaction.now, deleted_at=transaction.now),
-            {"wanted": id},
-        )
-        transaction.execute(self._change_status.values(deleted_at=transaction.now), {"wanted": id})
+        self.mark(transaction, id, {"deletion_finish": transaction.now, "deleted_at": transaction.now})
+        transaction.execute(self._change_status, {"deleted_at": transaction.now, "wanted": id})
 
     def private(self, transaction: Transaction, id: int, column: str) -> Any:
         """One private column of a live resource, or None."""
