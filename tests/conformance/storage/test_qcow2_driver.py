@@ -41,6 +41,10 @@ from stratal.storage.drivers.errors import (
 from stratal.storage.drivers.operation import Operation
 from stratal.storage.drivers.qcow2 import Qcow2Driver
 
+#: The tests that walk over crash points start hundreds of processes: 20 s each on an idle machine, minutes
+#: beside others.
+pytestmark = pytest.mark.timeout(1200)
+
 MIB = 2**20
 SIZE = 2 * MIB
 
