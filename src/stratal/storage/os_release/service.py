@@ -2,7 +2,6 @@
 
 import dataclasses
 
-from stratal.kernel import work
 from stratal.kernel.kind import Catalogue
 from stratal.kernel.service import ResourceService
 from stratal.kernel.transaction import Transaction
@@ -29,7 +28,9 @@ class OsReleaseService(ResourceService[OsReleaseSpec, OsReleaseStatus]):
             wanted = dataclasses.asdict(release)
             known = present.get((release.distribution, release.version, release.arch))
             if known is None:
-                id = self.store.insert(transaction, {"description": "", **wanted})
-                work.ask(transaction, OS_RELEASE.name, id)
+                # nothing is to be made, so it is active from the start
+                self.store.insert(
+                    transaction, {"description": "", "creation_finish": transaction.now, **wanted}
+                )
             elif any(getattr(known.spec, field) != value for field, value in wanted.items()):
                 self.store.change_spec(transaction, known.id, wanted)

@@ -30,7 +30,7 @@ from stratal.storage.tree.waking import named, standing_on, wake
 
 RECORD = Effect("tree.record")
 
-_ROUNDS: Final = 16
+_ROUNDS: Final = 32
 """Rounds in one look. What remains then waits behind other trees."""
 
 _WHILE_BUSY: Final = timedelta(seconds=60)
@@ -91,9 +91,8 @@ class TreeReconciler:
             observed = observe(driver, stored.graph)
             graph, delta = record(stored.graph, observed)
             if delta != Delta():
-                stored, agreed = self._apply(look, resource.id, stored, graph, delta)
-                if not agreed:
-                    continue
+                stored = self._apply(look, resource.id, stored, graph, delta)
+                continue  # with what was recorded, other layers may have come into view
             outstanding = remaining(stored.graph, observed, stored.weigh)
             wanted = frozenset(changes(step) for step in outstanding.steps)
             self._background.forget_failures(resource.id, wanted)
@@ -115,10 +114,10 @@ class TreeReconciler:
 
     def _apply(
         self, look: Look, tree_id: int, stored: rows.Stored, graph: Graph, delta: Delta
-    ) -> tuple[rows.Stored, bool]:
+    ) -> rows.Stored:
         """Store what was observed or decided here, unless somebody decided otherwise about the same layers.
 
-        Returns the tree as it is after that, and whether it was stored.
+        Returns the tree as it is after that.
         """
         touched = [layer.id for layer in delta.layers] + list(delta.gone)
 
@@ -132,9 +131,7 @@ class TreeReconciler:
 
         with RECORD:
             agreed = look.write(write)
-        if agreed:
-            return stored.after(graph, delta), True
-        return look.read(lambda tx: rows.load(tx, tree_id)), False
+        return stored.after(graph, delta) if agreed else look.read(lambda tx: rows.load(tx, tree_id))
 
     def _note_problems(
         self, look: Look, stored: rows.Stored, problems: Mapping[LayerId, StratalError | str]
