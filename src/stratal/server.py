@@ -4,8 +4,10 @@ Called by the CLI (`stratal serve`) and by tests that want a whole server.
 """
 
 import fcntl
+import importlib.util
 import ipaddress
 import os
+import re
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -33,6 +35,7 @@ from stratal.kernel.settings import Settings
 from stratal.kernel.transaction import Transaction
 from stratal.migrations import upgrade
 from stratal.storage.drivers.qcow2 import Qcow2Driver
+from stratal.storage.drivers.rbd import RbdDriver, RbdPlace
 from stratal.storage.drivers.simulated import Place as SimulatedPlace
 from stratal.storage.drivers.simulated import SimulatedDriver
 
@@ -40,6 +43,8 @@ log = get_logger(__name__)
 
 FEATURES = ("identity", "topology", "storage", "labels", "events", "audit")
 CHORES_EVERY = timedelta(minutes=5)
+
+_POOL = re.compile(r"[A-Za-z0-9_.-]{1,128}(/[A-Za-z0-9_.-]{1,128})?")
 
 
 def catalogue() -> Catalogue:
@@ -75,7 +80,7 @@ class Server:
         self.storage = storage.Storage(
             self.catalogue,
             self.database,
-            {"simulated": _simulated()} if settings.simulate else {"qcow2": _qcow2(settings)},
+            self._backends(),
             default_driver="simulated" if settings.simulate else "qcow2",
         )
         self._stack.callback(self.storage.close)
@@ -176,6 +181,11 @@ class Server:
             lockout=timedelta(seconds=values.login_lockout_seconds),
         )
 
+    def _backends(self) -> dict[str, storage.Backend]:
+        if self.settings.simulate:
+            return {"simulated": _simulated()}
+        return {"qcow2": _qcow2(self.settings), "rbd": _rbd(self.settings, self._stack)}
+
     def _chores(self) -> dict[str, Callable[[], object]]:
         return {
             "forget_expired_tokens": lambda: self.database.write(self.identity.tokens.forget_expired),
@@ -247,6 +257,44 @@ def _qcow2(settings: Settings) -> storage.Backend:
         prepare=lambda place: Qcow2Driver(Path(place)).prepare(),
         open=lambda place: Qcow2Driver(Path(place)),
     )
+
+
+def _rbd(settings: Settings, stack: ExitStack) -> storage.Backend:
+    """Disks in the pools of the Ceph cluster that the settings name."""
+
+    def place_of(place: str) -> RbdPlace:
+        pool, _, namespace = place.partition("/")
+        return RbdPlace(
+            conf=settings.storage.ceph_conf,
+            user=settings.storage.ceph_user,
+            pool=pool,
+            namespace=namespace,
+        )
+
+    def canonical(place: str) -> str:
+        field = "spec.place"
+        if not _POOL.fullmatch(place):
+            raise Invalid(field=field, reason="must be the name of a pool, or pool/namespace")
+        if importlib.util.find_spec("rados") is None or importlib.util.find_spec("rbd") is None:
+            raise Invalid(field="spec.driver", reason="this server lacks python3-rados or python3-rbd")
+        if not settings.storage.ceph_conf.is_file():
+            raise Invalid(field="spec.driver", reason=f"there is no {settings.storage.ceph_conf} on this server")
+        return place
+
+    def prepare(place: str) -> None:
+        """See whether the pool is there: it is never created here."""
+        driver = RbdDriver(place_of(place))
+        try:
+            driver.capacity()
+        finally:
+            driver.close()
+
+    def open_driver(place: str) -> RbdDriver:
+        driver = RbdDriver(place_of(place))
+        stack.callback(driver.close)
+        return driver
+
+    return storage.Backend(canonical=canonical, prepare=prepare, open=open_driver)
 
 
 def _simulated() -> storage.Backend:

@@ -148,6 +148,10 @@ class StorageSettings(_Section):
     allowed_directories: Annotated[tuple[Path, ...], NoDecode] = ()
     """Further directories in or below which policies may keep disks. In the environment: separated by
     commas."""
+    ceph_conf: Path = Path("/etc/ceph/ceph.conf")
+    """Configuration of the Ceph cluster that policies of the driver rbd use; names its keyring too."""
+    ceph_user: Annotated[str, Field(min_length=1)] = "admin"
+    """Ceph's name for this user, without "client."; needs profile rbd for mon, mgr and osd."""
     import_directories: Annotated[tuple[Path, ...], NoDecode] = ()
     """Directories from which system administrators may take in files as images; nobody else should be able
     to write to them. In the environment: separated by commas."""

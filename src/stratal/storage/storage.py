@@ -97,7 +97,8 @@ class Storage:
                 work.ask(transaction, TREE.name, id)
 
         self._database.write(write)
-        self.background.submit(self.reclaim)
+        if first is None:  # a place that nothing was ever kept in has no leftovers
+            self.background.submit(self.reclaim)
 
     def close(self) -> None:
         """Stop what runs in the background. After the engine has stopped."""
