@@ -82,6 +82,11 @@ class Server:
             self.database,
             self._backends(),
             default_driver="simulated" if settings.simulate else "qcow2",
+            images=storage.ImageSettings(
+                spool=settings.data_directory / "uploads",
+                import_directories=settings.storage.import_directories,
+                max_bytes=settings.storage.image_max_bytes,
+            ),
         )
         self._stack.callback(self.storage.close)
         self.operations = operations.Operations(

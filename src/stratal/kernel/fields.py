@@ -7,7 +7,7 @@ StringSlice holds no comma, since the slice is stored as `a,b,c`.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 
@@ -78,6 +78,9 @@ class TenantSpec(Spec, kw_only=True, omit_defaults=True):
 
 class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The columns that every status has. A subclass adds what is observed; all of it has a default."""
+
+    #: fields that mean something else than the fields of the same name in the spec, and are not compared
+    not_compared: ClassVar[frozenset[str]] = frozenset()
 
     id: int
     etag: str

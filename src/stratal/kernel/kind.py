@@ -44,8 +44,8 @@ class Reference:
     """A spec field that names another resource.
 
     The target must exist, not be on its way out, and be visible to whoever writes the reference. While a
-    live resource refers to it, the target cannot be deleted, unless the reference is `weak`. The target's reconciler is woken whenever a
-    referrer comes, goes or moves, so that it can count.
+    live resource refers to it, the target cannot be deleted, unless the reference is `weak`. The target's
+    reconciler is woken whenever a referrer comes, goes or moves, so that it can count.
     """
 
     #: the spec field that holds the target's id
@@ -72,6 +72,8 @@ class Kind(Generic[S, T]):
     private: type[msgspec.Struct] | None = None
     profile: Profile | None = None
     references: tuple[Reference, ...] = ()
+    #: a boolean spec column: where it is true, every project may see the resource and refer to it
+    shared_by: str | None = None
     #: sets of spec columns whose values together are unique among resources that are not being deleted
     unique: tuple[tuple[str, ...], ...] = ()
     #: sets of columns that lists are commonly filtered and sorted by, beside name and references

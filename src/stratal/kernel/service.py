@@ -286,6 +286,7 @@ class ResourceService(Generic[S, T]):
             and kind.scope is Scope.PROJECT
             and access.reach is not Reach.ALL
             and found.spec.project_id != access.project_id
+            and not (kind.shared_by is not None and getattr(found.spec, kind.shared_by))
         )
         if found is None or foreign:
             raise Invalid(field=f"spec.{reference.field}", reason=f"there is no {kind.name} {target}")

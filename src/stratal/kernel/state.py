@@ -37,9 +37,9 @@ class ResourceState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @cache
-def shared_fields(spec: type[msgspec.Struct], status: type[msgspec.Struct]) -> tuple[str, ...]:
+def shared_fields(spec: type[Spec], status: type[Status]) -> tuple[str, ...]:
     """The fields that are wanted by the spec and observed by the status, in the spec's order."""
-    observed = frozenset(status.__struct_fields__) - _OWN_ROW
+    observed = frozenset(status.__struct_fields__) - _OWN_ROW - status.not_compared
     return tuple(name for name in spec.__struct_fields__ if name in observed)
 
 

@@ -10,5 +10,22 @@ from stratal.storage.bs_volume.use import Use, UseOf
 from stratal.storage.places import Backend
 from stratal.storage.storage import KINDS, Storage
 from stratal.storage.tree.view import VolumeTree
+from stratal.storage.vm_image.download import Download, DownloadFormat
+from stratal.storage.vm_image.images import ImageSettings
+from stratal.storage.vm_image.upload import Piece, Upload
 
-__all__ = ["KINDS", "Backend", "BsPolicySummary", "BsVolumeClone", "Storage", "Use", "UseOf", "VolumeTree"]
+__all__ = [
+    "KINDS",
+    "Backend",
+    "BsPolicySummary",
+    "BsVolumeClone",
+    "Download",
+    "DownloadFormat",
+    "ImageSettings",
+    "Piece",
+    "Storage",
+    "Upload",
+    "Use",
+    "UseOf",
+    "VolumeTree",
+]

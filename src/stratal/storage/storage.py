@@ -34,10 +34,12 @@ from stratal.storage.tree.disks import Disks
 from stratal.storage.tree.model import TREE
 from stratal.storage.tree.reconcile import TreeReconciler
 from stratal.storage.tree.view import TreeView
+from stratal.storage.vm_image.images import ImageSettings, VmImages
+from stratal.storage.vm_image.model import VM_IMAGE
 
 log: Any = get_logger(__name__)
 
-KINDS: tuple[AnyKind, ...] = (BS_POLICY, BS_VOLUME, BS_SNAP, OS_RELEASE, TREE)
+KINDS: tuple[AnyKind, ...] = (BS_POLICY, BS_VOLUME, BS_SNAP, OS_RELEASE, VM_IMAGE, TREE)
 
 RECLAIM_EVERY_SECONDS: Final = 3600.0
 _WORKERS: Final = 2
@@ -48,7 +50,8 @@ class Storage:
     """The services and reconcilers of block storage.
 
     `backends` are the drivers that this process has, by name; `default_driver` is the one for policies that
-    name none; `use_of` tells who has a volume open.
+    name none; `images` says where images come from and how large they may be; `use_of` tells who has a
+    volume open.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Storage:
         backends: Mapping[str, Backend],
         *,
         default_driver: str,
+        images: ImageSettings,
         use_of: UseOf = detached,
     ) -> None:
         self._database = database
@@ -70,12 +74,21 @@ class Storage:
         self.bs_volumes = BsVolumeService(catalogue, self.disks, self.quota, use_of)
         self.bs_snaps = BsSnapService(catalogue, self.disks)
         self.os_releases = OsReleaseService(catalogue)
+        self.images = VmImages(
+            catalogue,
+            database,
+            images,
+            disks=self.disks,
+            places=self.places,
+            background=self.background,
+        )
         self.trees = TreeView(self.bs_volumes, self.background)
         self.reconcilers: list[AnyReconciler] = [
             BsPolicyReconciler(self.places),
             BsVolumeReconciler(self.disks, use_of),
             BsSnapReconciler(self.disks),
             OsReleaseReconciler(),
+            self.images.reconciler,
             TreeReconciler(self.places, self.background),
         ]
 
@@ -97,11 +110,13 @@ class Storage:
                 work.ask(transaction, TREE.name, id)
 
         self._database.write(write)
+        self.images.start()
         if first is None:  # a place that nothing was ever kept in has no leftovers
             self.background.submit(self.reclaim)
 
     def close(self) -> None:
         """Stop what runs in the background. After the engine has stopped."""
+        self.images.close()
         self.background.close()
 
     @property

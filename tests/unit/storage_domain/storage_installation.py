@@ -24,12 +24,12 @@ from stratal.kernel.store import Resource, Store
 from stratal.kernel.tables import METADATA
 from stratal.kernel.transaction import Transaction
 from stratal.kernel.work import WORK
-from stratal.storage import KINDS, Backend, Storage, Use
+from stratal.storage import KINDS, Backend, ImageSettings, Storage, Use
 from stratal.storage.bs_volume.model import BsVolumeClone
 from stratal.storage.drivers.contract import LayerDriver, LayerId
 from stratal.storage.drivers.qcow2 import Qcow2Driver
 from stratal.storage.drivers.simulated import Place, Script, SimulatedDriver
-from stratal.storage.layers import NameKind
+from stratal.storage.layers import Layer, NameKind
 from stratal.storage.tree import rows
 from stratal.storage.tree.model import TREE
 
@@ -169,6 +169,22 @@ class Installation:
         assert found is not None
         return found
 
+    def tree_layers(self, volume_id: int) -> list[Layer]:
+        """The layers that a volume needs, from its own down to the root."""
+        found = self.database.read(lambda tx: rows.path(tx, rows.name_of(NameKind.HEAD, volume_id)))
+        return [placed.layer for placed in found]
+
+    def trees(self) -> list[AnyResource]:
+        return self.database.read(lambda tx: Store(TREE).find(tx, labels=False))
+
+    def hold_up(self, service: AnyService, id: int) -> None:
+        """Keep the engine from looking at a resource, as if another process were at it."""
+        later = self.database.clock.now() + timedelta(hours=1)
+        lease = {"owner": "somebody else", "lease_until": later}
+        kind = WORK.c.kind == service.kind.name
+        statement = WORK.update().where(kind, WORK.c.id == id).values(**lease)
+        self.database.write(lambda tx: tx.execute(statement))
+
     def write(self, volume_id: int, offset: int, data: bytes) -> None:
         layer = self.layer_of(self.volumes, volume_id)
         with self.driver(self.show(self.volumes, volume_id).spec.bs_policy_id).open_writing(layer) as writer:
@@ -252,6 +268,7 @@ def running(
         database,
         backends,
         default_driver=next(iter(backends)),
+        images=ImageSettings(spool=Path("/nonexistent")),
         use_of=lambda tx, volume_id: uses.get(volume_id),
     )
     engine = Engine(database, catalogue, storage.reconcilers, owner="test", settings=settings)
@@ -265,5 +282,3 @@ def running(
         assert engine.stop(timedelta(seconds=10))
         storage.close()
         database.close()
-
-

@@ -6,7 +6,8 @@ Called by `routes` for every request of this face.
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -15,10 +16,11 @@ import msgspec
 from litestar import Request
 from litestar.exceptions import HTTPException
 from litestar.response.base import ASGIResponse
+from litestar.response.streaming import ASGIStreamingResponse
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from stratal.faces.neutonos.bodies import repeated_key
-from stratal.faces.neutonos.endpoint import Call, Endpoint, request_type
+from stratal.faces.neutonos.endpoint import Call, Endpoint, Incoming, Outgoing, request_type
 from stratal.faces.neutonos.problems import invalid_body, problem_of, status_of
 from stratal.identity import Identity, PasswordChangeRequired, authorised
 from stratal.kernel.access import Access
@@ -49,6 +51,8 @@ _BEFORE_A_NEW_PASSWORD = frozenset(
 )
 _OF_THE_TOKEN_ITSELF = frozenset([("token", "logout"), ("token", "reauth-in-project")])
 _LONGEST_AUDIT_MESSAGE = 1000
+_MOST_DRAINED_BYTES = 32 * 2**20
+_LONGEST_DRAIN_SECONDS = 2.0
 
 HttpRequest = Request[Any, Any, Any]
 
@@ -105,7 +109,11 @@ class Dispatcher:
             try:
                 response = await self._answer(request, endpoint, decoder, request_id)
             except Exception as error:
-                response = self.failure(error, request_id, request.method, request.url.path).response()
+                failure = self.failure(error, request_id, request.method, request.url.path)
+                if endpoint.streams_in:
+                    failure.headers["connection"] = "close"
+                    await _drain(request)
+                response = failure.response()
             seconds = time.perf_counter() - started
             self._observer.observe_request(
                 face="neutonos",
@@ -173,11 +181,28 @@ class Dispatcher:
                 list_request=_list_request(request, endpoint),
                 if_match=_if_match(request) if endpoint.conditional else None,
                 token=token,
+                incoming=Incoming(
+                    headers=request.headers,
+                    query=dict(request.query_params),
+                    body=lambda: self._arriving(request),
+                ),
             )
             answer = await endpoint.run(call)
         except StratalError as error:
             await self._write_down(endpoint, access, request, error)
             raise
+        if isinstance(answer, Outgoing):
+            return ASGIStreamingResponse(
+                iterator=answer.body,
+                content_length=answer.length,
+                media_type=answer.media_type,
+                status_code=answer.status,
+                headers={
+                    "content-length": f"{answer.length}",
+                    **_headers(request_id),
+                    **answer.headers,
+                },
+            )
         body = b"" if answer is None else self._encoder.encode(answer)
         etag = getattr(getattr(answer, "spec", None), "etag", None)
         headers = _headers(request_id)
@@ -241,6 +266,21 @@ class Dispatcher:
             raise Invalid(field=repeated, reason="is there twice")
         return body
 
+    async def _arriving(self, request: HttpRequest) -> AsyncIterator[bytes]:
+        """The body in pieces. TooSlow when none comes for too long, Invalid when the client is gone."""
+        pieces = aiter(request.stream())
+        while True:
+            try:
+                async with asyncio.timeout(self._body_timeout_seconds):
+                    piece = await anext(pieces)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise TooSlow(seconds=self._body_timeout_seconds) from None
+            except HTTPException:
+                raise Invalid(field="body", reason="was not sent to its end") from None
+            yield piece
+
     async def _write_down(
         self, endpoint: Endpoint, access: Access, request: HttpRequest, error: StratalError
     ) -> None:
@@ -300,6 +340,21 @@ def _response(body: bytes, status: HTTPStatus, headers: dict[str, str]) -> ASGIR
     )
 
 
+async def _drain(request: HttpRequest) -> None:
+    """Take in a little of what a refused client still sends, so that it gets to read the answer.
+
+    A connection that is closed with unread data in it is reset, and takes the answer with it.
+    """
+    left = _MOST_DRAINED_BYTES
+    with suppress(TimeoutError, HTTPException):
+        async with asyncio.timeout(_LONGEST_DRAIN_SECONDS):
+            while left > 0:
+                event = await request.receive()
+                if event["type"] != "http.request" or not event.get("more_body", False):
+                    return
+                left -= len(event["body"])
+
+
 def _headers(request_id: str) -> dict[str, str]:
     return {
         REQUEST_ID_HEADER: request_id,
@@ -324,7 +379,8 @@ def _list_request(request: HttpRequest, endpoint: Endpoint) -> ListRequest:
     for name, value in request.query_params.multi_items():
         if name not in _LIST_PARAMETERS:
             raise Invalid(
-                field=name, reason=f"is not a parameter of lists: {', '.join(sorted(_LIST_PARAMETERS))}"
+                field=name or "query",
+                reason=f"is not a parameter of lists: {', '.join(sorted(_LIST_PARAMETERS))}",
             )
         if name in given:
             raise Invalid(field=name, reason="is there twice")

@@ -4,8 +4,8 @@ An endpoint names its place, who may call it, what it takes and gives, and the f
 Made by `resources` from services, and by hand for the few calls that are not of a resource.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +17,38 @@ from stratal.kernel.database import Database
 from stratal.kernel.kind import Profile
 from stratal.kernel.listing import ListRequest
 from stratal.kernel.transaction import Transaction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incoming:
+    """The raw side of a request to an endpoint that streams."""
+
+    #: by name in lower case
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    #: the body as it arrives; raises TooSlow when nothing does for too long, and Invalid when it breaks off
+    body: Callable[[], AsyncIterator[bytes]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outgoing:
+    """An answer that is not JSON, sent as it is made."""
+
+    status: HTTPStatus
+    media_type: str
+    length: int
+    body: AsyncIterator[bytes]
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A header or query parameter that an endpoint reads by itself, for the OpenAPI document."""
+
+    name: str
+    place: str
+    description: str
+    schema: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +65,7 @@ class Call:
     if_match: str | None
     #: the token that the request came with; empty for an anonymous one
     token: str
+    incoming: Incoming
 
     @property
     def id(self) -> int:
@@ -60,6 +93,11 @@ class Endpoint:
     #: struct of the request's `spec`; None: no body is read
     body: type[msgspec.Struct] | None = None
     profile: Profile | None = None
+    #: media types of a body that the endpoint reads by itself, as it arrives
+    streams_in: tuple[str, ...] = ()
+    #: media types of an answer that is no JSON
+    streams_out: tuple[str, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
     #: whether it takes q, sort, limit, offset and index
     lists: bool = False
     #: whether it heeds If-Match

@@ -3,6 +3,7 @@
 from stratal.cluster import Cluster
 from stratal.faces.neutonos.endpoint import Endpoint
 from stratal.faces.neutonos.identity import identity_endpoints
+from stratal.faces.neutonos.images import image_endpoints
 from stratal.faces.neutonos.operations import operations_endpoints
 from stratal.faces.neutonos.resources import resource
 from stratal.faces.neutonos.storage import storage_endpoints
@@ -24,5 +25,6 @@ def endpoints(
         *resource(cluster.chassises, TOPOLOGY),
         *resource(cluster.nodes, "Cluster nodes"),
         *storage_endpoints(storage),
+        *image_endpoints(storage),
         *operations_endpoints(operations),
     ]

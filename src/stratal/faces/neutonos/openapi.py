@@ -98,6 +98,12 @@ def _operation(endpoint: Endpoint, schema_of: dict[Any, Any]) -> dict[str, Any]:
             "required": msgspec.structs.fields(request)[0].required,
             "content": {"application/json": {"schema": schema_of[request]}},
         }
+    elif endpoint.streams_in:
+        binary = {"schema": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {
+            "required": True,
+            "content": dict.fromkeys(endpoint.streams_in, binary),
+        }
     return operation
 
 
@@ -110,6 +116,15 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
             "schema": {"type": "integer", "format": "int64", "minimum": 1, "maximum": INT64_MAX},
         }
         for name in re.findall(r"\{(\w+)\}", endpoint.path)
+    ]
+    parameters += [
+        {
+            "name": parameter.name,
+            "in": parameter.place,
+            "description": parameter.description,
+            "schema": dict(parameter.schema),
+        }
+        for parameter in endpoint.parameters
     ]
     if endpoint.lists:
         parameters += [
@@ -143,6 +158,9 @@ def _responses(endpoint: Endpoint, schema_of: dict[Any, Any]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": endpoint.status.phrase, "headers": headers}
     if endpoint.answer is not None:
         success["content"] = {"application/json": {"schema": schema_of[endpoint.answer]}}
+    for media_type in endpoint.streams_out:
+        content = success.setdefault("content", {})
+        content[media_type] = {"schema": {"type": "string", "format": "binary"}}
     responses = {str(endpoint.status.value): success}
     for error in _errors(endpoint):
         status = STATUS[error]
@@ -163,6 +181,10 @@ def _errors(endpoint: Endpoint) -> list[type[StratalError]]:
         errors += [Invalid, Conflict, TooLarge, TooSlow, UnsupportedMedia]
         if endpoint.verb == "login":
             errors.append(Unauthenticated)
+    if endpoint.streams_in:
+        errors += [Conflict, TooLarge, TooSlow, UnsupportedMedia]
+    if endpoint.streams_out:
+        errors.append(Conflict)
     if endpoint.lists:
         errors.append(Invalid)
     if endpoint.conditional:

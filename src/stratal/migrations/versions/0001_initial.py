@@ -220,6 +220,7 @@ def upgrade() -> None:
         sa.Column("project_id", sa.BigInteger(), nullable=False),
         sa.Column("bs_policy_id", sa.BigInteger(), nullable=False),
         sa.Column("bs_snap_id", sa.BigInteger(), nullable=True),
+        sa.Column("vm_image_id", sa.BigInteger(), nullable=True),
         sa.Column("size_mb", sa.BigInteger(), nullable=False),
         sa.Column("loaded", sa.Boolean(), nullable=False),
         sa.Column("flattened", sa.Boolean(), nullable=False),
@@ -287,6 +288,20 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_bs_volume_spec_project_id_name",
             ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bs_volume_spec_vm_image_id_created_at",
+            ["vm_image_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bs_volume_spec_vm_image_id_name",
+            ["vm_image_id", "name"],
             unique=False,
             sqlite_where=sa.text("deleted_at IS NULL"),
             postgresql_where=sa.text("deleted_at IS NULL"),
@@ -1119,6 +1134,118 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "vm_image_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("os_release_id", sa.BigInteger(), nullable=True),
+        sa.Column("size_byte", sa.BigInteger(), nullable=False),
+        sa.Column("checksum", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("bs_policy_id", sa.BigInteger(), nullable=False),
+        sa.Column("shared", sa.Boolean(), nullable=False),
+        sa.Column("bs_snap_id", sa.BigInteger(), nullable=True),
+        sa.Column("vm_snap_id", sa.BigInteger(), nullable=True),
+        sa.Column("arrived_byte", sa.BigInteger(), nullable=False),
+        sa.Column("expected_byte", sa.BigInteger(), nullable=False),
+        sa.Column("complete", sa.Boolean(), nullable=False),
+        sa.Column("sha256", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("refusal", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "import_path", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("in_place", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_image_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_vm_image_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("vm_image_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_vm_image_spec_bs_policy_id_created_at",
+            ["bs_policy_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_image_spec_bs_policy_id_name",
+            ["bs_policy_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_image_spec_bs_snap_id_created_at",
+            ["bs_snap_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_image_spec_bs_snap_id_name",
+            ["bs_snap_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_image_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_image_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_image_spec_os_release_id_created_at",
+            ["os_release_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_image_spec_os_release_id_name",
+            ["os_release_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_image_spec_project_id_created_at",
+            ["project_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_image_spec_project_id_name",
+            ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
         "work",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -1402,10 +1529,31 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["id"], ["user_spec.id"], name=op.f("fk_user_status_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user_status")),
     )
+    op.create_table(
+        "vm_image_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("upload_state", sa.Text(), nullable=False),
+        sa.Column("uploaded_byte", sa.BigInteger(), nullable=False),
+        sa.Column("size_byte", sa.BigInteger(), nullable=False),
+        sa.Column("checksum", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("allocated_size_byte", sa.BigInteger(), nullable=False),
+        sa.Column("ref_num", sa.BigInteger(), nullable=False),
+        sa.Column("problem", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["vm_image_spec.id"], name=op.f("fk_vm_image_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_image_status")),
+    )
 
 
 def downgrade() -> None:
 
+    op.drop_table("vm_image_status")
     op.drop_table("user_status")
     op.drop_table("tree_status")
     op.drop_table("room_status")
@@ -1429,6 +1577,59 @@ def downgrade() -> None:
         )
 
     op.drop_table("work")
+    with op.batch_alter_table("vm_image_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_vm_image_spec_project_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_image_spec_project_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_image_spec_os_release_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_image_spec_os_release_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_image_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_image_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_image_spec_bs_snap_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_image_spec_bs_snap_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_image_spec_bs_policy_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_image_spec_bs_policy_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("vm_image_spec")
     with op.batch_alter_table("user_spec", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_user_spec_name",
@@ -1757,6 +1958,16 @@ def downgrade() -> None:
 
     op.drop_table("chassis_spec")
     with op.batch_alter_table("bs_volume_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_bs_volume_spec_vm_image_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bs_volume_spec_vm_image_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
         batch_op.drop_index(
             "ix_bs_volume_spec_project_id_name",
             sqlite_where=sa.text("deleted_at IS NULL"),

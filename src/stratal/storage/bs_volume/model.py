@@ -36,6 +36,9 @@ class BsVolumeSpec(TenantSpec, kw_only=True, omit_defaults=True):
     bs_snap_id: Annotated[
         int | None, msgspec.Meta(description="The snapshot that it was cloned from, which may be gone.")
     ] = None
+    vm_image_id: Annotated[
+        int | None, msgspec.Meta(description="The image that it was made of, which may be gone.")
+    ] = None
     size_mb: SizeMb
     loaded: Annotated[bool, msgspec.Meta(description="Whether somebody is to have it open.")]
     flattened: Annotated[bool, msgspec.Meta(description="Whether it shares nothing with what it came from.")]
@@ -77,6 +80,7 @@ class BsVolumeCreate(CreateSpec, kw_only=True, forbid_unknown_fields=True):
 
     bs_policy_id: PolicyId
     size_mb: SizeMb
+    vm_image_id: Annotated[Id, msgspec.Meta(description="The image that it starts as.")] | None = None
     max_total_iops: Iops | msgspec.UnsetType = msgspec.UNSET
     max_total_bw_bps: BytesPerSecond | msgspec.UnsetType = msgspec.UNSET
     creator: Creator | None = None
@@ -118,5 +122,6 @@ BS_VOLUME = Kind(
     references=(
         Reference(field="bs_policy_id", kind="bs_policy"),
         Reference(field="bs_snap_id", kind="bs_snap", weak=True),
+        Reference(field="vm_image_id", kind="vm_image", weak=True),
     ),
 )

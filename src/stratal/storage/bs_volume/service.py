@@ -16,6 +16,7 @@ from stratal.kernel.transaction import Transaction
 from stratal.storage.bs_policy.model import BS_POLICY, BsPolicySpec
 from stratal.storage.bs_policy.speed import check_speed
 from stratal.storage.bs_snap.model import BS_SNAP, BsSnapSpec, BsSnapStatus
+from stratal.storage.bs_volume.from_image import check_image
 from stratal.storage.bs_volume.model import (
     BS_VOLUME,
     MIB,
@@ -52,11 +53,14 @@ class BsVolumeService(ResourceService[BsVolumeSpec, BsVolumeStatus]):
         self._snapshots = Store(BS_SNAP)
 
     def create(self, transaction: Transaction, access: Access, body: Any) -> Volume:
-        """A new volume: empty, or what a `BsVolumeClone` says."""
+        """A new volume: empty, or an image's linked clone, or what a `BsVolumeClone` says."""
         volume = super().create(transaction, access, body)
         head, size_bytes = name_of(NameKind.HEAD, volume.id), volume.spec.size_mb * MIB
         if isinstance(body, BsVolumeClone):
             source = name_of(NameKind.SNAPSHOT, body.bs_snap_id)
+            self._disks.clone(transaction, source, head, size_bytes=size_bytes)
+        elif volume.spec.vm_image_id is not None:
+            source = name_of(NameKind.IMAGE, volume.spec.vm_image_id)
             self._disks.clone(transaction, source, head, size_bytes=size_bytes)
         else:
             policy = self._policy(transaction, volume.spec.bs_policy_id)
@@ -81,6 +85,9 @@ class BsVolumeService(ResourceService[BsVolumeSpec, BsVolumeStatus]):
         )
         self._check_references(transaction, access, spec)
         policy = self._policy(transaction, spec["bs_policy_id"])
+        if spec.get("vm_image_id") is not None:
+            check_image(transaction, spec["vm_image_id"], policy=policy, size_bytes=spec["size_mb"] * MIB)
+            spec["flattened"] = False
         self._quota.check(
             transaction,
             project_id=access.project_id,
