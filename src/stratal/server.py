@@ -77,6 +77,7 @@ class Server:
             limits=self._login_limits,
         )
         self.cluster = cluster.Cluster(self.catalogue, node_name=settings.node_name)
+        self._drivers = self._stack.enter_context(ExitStack())
         self.storage = storage.Storage(
             self.catalogue,
             self.database,
@@ -189,7 +190,7 @@ class Server:
     def _backends(self) -> dict[str, storage.Backend]:
         if self.settings.simulate:
             return {"simulated": _simulated()}
-        return {"qcow2": _qcow2(self.settings), "rbd": _rbd(self.settings, self._stack)}
+        return {"qcow2": _qcow2(self.settings), "rbd": _rbd(self.settings, self._drivers)}
 
     def _chores(self) -> dict[str, Callable[[], object]]:
         return {
@@ -283,7 +284,9 @@ def _rbd(settings: Settings, stack: ExitStack) -> storage.Backend:
         if importlib.util.find_spec("rados") is None or importlib.util.find_spec("rbd") is None:
             raise Invalid(field="spec.driver", reason="this server lacks python3-rados or python3-rbd")
         if not settings.storage.ceph_conf.is_file():
-            raise Invalid(field="spec.driver", reason=f"there is no {settings.storage.ceph_conf} on this server")
+            raise Invalid(
+                field="spec.driver", reason=f"there is no {settings.storage.ceph_conf} on this server"
+            )
         return place
 
     def prepare(place: str) -> None:
