@@ -19,6 +19,7 @@ from layer_driver_suite import LayerDriverSuite
 from layer_mirror import Expected, Mirror, new_id, pattern
 
 import stratal
+from stratal.kernel import effects
 from stratal.kernel.effects import ENVIRONMENT_VARIABLE, Effect
 from stratal.kernel.errors import Invalid
 from stratal.storage.drivers.contract import (
@@ -565,6 +566,24 @@ class TestKilledProcess:
                 time.sleep(0.02)
         Qcow2Driver(place, runtime=sockets).reclaim()
         assert not list(sockets.glob("stratal-nbd-*"))
+
+    def test_a_server_that_was_just_started_ends_when_its_user_is_interrupted(
+        self, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Interrupted(BaseException):  # noqa: N818
+            """As KeyboardInterrupt, which may come anywhere."""
+
+        def interrupt(point: str) -> None:
+            if point == "qcow2.export.serve.after":
+                time.sleep(0.3)  # the server is up and has the file locked
+                raise Interrupted
+
+        root = mirror.root()
+        with monkeypatch.context() as patched, pytest.raises(Interrupted):
+            patched.setattr(effects, "_pass", interrupt)
+            mirror.write(root, 0, b"never")
+        mirror.write(root, 0, b"again")
+        settled(mirror)
 
     def test_reclaim_spares_what_running_work_holds(
         self, mirror: Mirror, slow_tools: Callable[[str], None]

@@ -205,14 +205,16 @@ class Exports:
             socket = directory / "s"
             arguments = ["qemu-nbd", *mode, "--persistent", f"--shared={_CLIENTS}", f"--format={format}"]
             arguments += ["--cache=writeback", "--discard=unmap", f"--socket={socket}", "--", str(path)]
-            with self._place.guard("start qemu-nbd"), _SERVE:
-                process = _spawn(arguments, (*keep, lock), said)
+            process = None
             try:
+                with self._place.guard("start qemu-nbd"), _SERVE:
+                    process = _spawn(arguments, (*keep, lock), said)
                 server = Server(self._place, layer, process, socket, said)
                 yield server
                 server.stop(flush=writable)
             finally:
-                _end(process)
+                if process is not None:
+                    _end(process)
 
     @contextmanager
     def _socket_directory(self) -> Generator[tuple[Path, int]]:
