@@ -83,17 +83,18 @@ class BsVolumeService(ResourceService[BsVolumeSpec, BsVolumeStatus]):
         spec: dict[str, Any] = (
             self._cloned(transaction, access, body) if isinstance(body, BsVolumeClone) else given(body)
         )
-        self._check_references(transaction, access, spec)
-        policy = self._policy(transaction, spec["bs_policy_id"])
-        if spec.get("vm_image_id") is not None:
-            check_image(transaction, spec["vm_image_id"], policy=policy, size_bytes=spec["size_mb"] * MIB)
-            spec["flattened"] = False
+        # first, for it may lock the policy, which the check of the references only shares
         self._quota.check(
             transaction,
             project_id=access.project_id,
             policy_id=spec["bs_policy_id"],
             more_mb=spec["size_mb"],
         )
+        self._check_references(transaction, access, spec)
+        policy = self._policy(transaction, spec["bs_policy_id"])
+        if spec.get("vm_image_id") is not None:
+            check_image(transaction, spec["vm_image_id"], policy=policy, size_bytes=spec["size_mb"] * MIB)
+            spec["flattened"] = False
         spec = {
             "max_total_iops": policy.max_total_iops,
             "max_total_bw_bps": policy.max_total_bw_bps,
