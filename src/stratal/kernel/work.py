@@ -21,18 +21,19 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Column,
     ColumnElement,
+    Executable,
     Index,
     Integer,
     Interval,
-    Select,
     Table,
     Text,
     and_,
+    bindparam,
     case,
     func,
-    literal,
     or_,
     select,
     tuple_,
@@ -109,7 +110,7 @@ def write_down(transaction: Transaction) -> None:
     """Write the rows of all that was asked for in this transaction: the last thing that happens in it."""
     if transaction.asked:
         transaction.execute(
-            _REQUEST[transaction.dialect],
+            _STATEMENTS[transaction.dialect].request,
             [
                 {"kind": kind, "id": id, "due_at": transaction.now, "attempts": 0, "requested": 1, "fence": 0}
                 for kind, id in sorted(transaction.asked)
@@ -131,26 +132,26 @@ def claim(
     Takes no more of a kind than there is `room` for, nothing of kinds that are not named there, and none of
     `held`: what the caller is still busy with, though it may have lost the lease.
     """
-    left = {kind: free for kind, free in room.items() if free > 0}
+    statements = _STATEMENTS[transaction.dialect]
+    left: dict[str, int] = {kind: free for kind, free in room.items() if free > 0}
+    taken: set[tuple[str, int]] = set(held)
     rows: list[Any] = []
     while left and len(rows) < most:
-        wanted = most - len(rows)
-        taken = [*held, *((row.kind, row.id) for row in rows)]
-        found = transaction.execute(_due_rows(transaction, left, taken).limit(wanted)).all()
+        wanted = most - len(rows) + len(taken)
+        parameters = {"due": transaction.now, "kinds": list(left), "most": wanted}
+        found = transaction.execute(statements.due, {**parameters, **_moment(transaction)}).all()
         for row in found:
-            if left.get(row.kind):
+            if left.get(row.kind) and (row.kind, row.id) not in taken and len(rows) < most:
                 left[row.kind] -= 1
+                taken.add((row.kind, row.id))
                 rows.append(row)
         left = {kind: free for kind, free in left.items() if free > 0}
         if len(found) < wanted:
             break
     if not rows:
         return []
-    transaction.execute(
-        update(WORK)
-        .where(_KEY.in_([(row.kind, row.id) for row in rows]))
-        .values(owner=owner, lease_until=_now(transaction, lease), fence=WORK.c.fence + 1)
-    )
+    keys = [(row.kind, row.id) for row in rows]
+    transaction.execute(statements.take, {"by": owner, "keys": keys, **_until(transaction, lease)})
     return [
         Lease(
             kind=row.kind,
@@ -166,11 +167,11 @@ def claim(
 
 def renew(transaction: Transaction, leases: Sequence[Lease], lease: timedelta) -> list[Lease]:
     """Extend the leases that are still held. Returns those that are not."""
-    until = _now(transaction, lease)
+    extend, until = _STATEMENTS[transaction.dialect].extend, _until(transaction, lease)
     return [
         held
         for held in sorted(leases, key=_key)
-        if transaction.execute(update(WORK).where(_held(held)).values(lease_until=until)).rowcount == 0
+        if transaction.execute(extend, {**_holder(held), **until}).rowcount == 0
     ]
 
 
@@ -180,13 +181,8 @@ def confirm(transaction: Transaction, lease: Lease, also: Collection[tuple[str, 
     True when nothing new was asked for since the lease was taken. `also` names the rows of other resources
     that the transaction will ask for: all are locked here, in order.
     """
-    statement = (
-        select(WORK.c.kind, WORK.c.id, WORK.c.owner, WORK.c.fence, WORK.c.requested)
-        .where(_KEY.in_(sorted({_key(lease), *also})))
-        .order_by(WORK.c.kind, WORK.c.id)
-        .with_for_update()
-    )
-    for row in transaction.execute(statement):
+    keys = sorted({_key(lease), *also})
+    for row in transaction.execute(_LOCK, {"keys": keys}):
         if (row.kind, row.id, row.owner, row.fence) == (lease.kind, lease.id, lease.owner, lease.fence):
             return row.requested == lease.requested
     raise LeaseLost(kind=lease.kind, id=lease.id)
@@ -201,32 +197,21 @@ def release(
     error: str | None = None,
 ) -> None:
     """Give the lease back. The next look is at `due_at`, or at once when one was asked for meanwhile."""
-    again = WORK.c.requested != lease.requested
-    result = transaction.execute(
-        update(WORK)
-        .where(_held(lease))
-        .values(
-            owner=None,
-            lease_until=None,
-            due_at=case((again, WORK.c.due_at), else_=literal(due_at, UtcTime())),
-            attempts=case((again, 0), else_=attempts),
-            error=error,
-        )
-    )
-    if result.rowcount == 0:
+    outcome = {"next": due_at, "failures": attempts, "said": error, "seen": lease.requested}
+    if transaction.execute(_RELEASE, {**_holder(lease), **outcome}).rowcount == 0:
         raise LeaseLost(kind=lease.kind, id=lease.id)
 
 
 def forget(transaction: Transaction, lease: Lease) -> None:
     """Remove the row of a resource that is gone."""
-    if transaction.execute(WORK.delete().where(_held(lease))).rowcount == 0:
+    if transaction.execute(_FORGET, _holder(lease)).rowcount == 0:
         raise LeaseLost(kind=lease.kind, id=lease.id)
 
 
 def put_back(transaction: Transaction, leases: Sequence[Lease]) -> None:
     """Give leases back as if they had never been taken. Those that are not held any more stay as they are."""
     for lease in sorted(leases, key=_key):
-        transaction.execute(update(WORK).where(_held(lease)).values(owner=None, lease_until=None))
+        transaction.execute(_PUT_BACK, _holder(lease))
 
 
 def free_leases_of_the_dead(transaction: Transaction) -> int:
@@ -239,15 +224,14 @@ def next_due(
     transaction: Transaction, kinds: Collection[str], held: Collection[tuple[str, int]] = ()
 ) -> datetime | None:
     """When the next row of these kinds becomes due that nobody holds."""
-    statement = select(func.min(WORK.c.due_at)).where(_free(transaction), WORK.c.kind.in_(kinds))
-    if held:
-        statement = statement.where(_KEY.not_in(held))
-    return transaction.execute(statement).scalar_one()
+    parameters = {"kinds": list(kinds), "keys": list(held), **_moment(transaction)}
+    return transaction.execute(_STATEMENTS[transaction.dialect].next_due, parameters).scalar_one()
 
 
 def count(transaction: Transaction) -> WorkCounts:
-    leased = ~_free(transaction)
-    due = and_(WORK.c.due_at <= transaction.now, _free(transaction))
+    free = _free(func.now() if transaction.dialect == "postgresql" else transaction.now)
+    leased = ~free
+    due = and_(WORK.c.due_at <= transaction.now, free)
     row: Any = transaction.execute(
         select(
             func.count().filter(due),
@@ -268,40 +252,86 @@ def _request(insert: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postg
     )
 
 
-_REQUEST = {"sqlite": _request(sqlite.insert(WORK)), "postgresql": _request(postgresql.insert(WORK))}
+def _free(moment: Any) -> ColumnElement[bool]:
+    return or_(WORK.c.lease_until.is_(None), WORK.c.lease_until <= moment)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Statements:
+    """What differs between the databases: how a row is written over, and whose clock leases go by."""
+
+    request: Executable
+    due: Executable
+    take: Executable
+    extend: Executable
+    next_due: Executable
+
+
 _KEY = tuple_(WORK.c.kind, WORK.c.id)
+_KINDS: BindParameter[Any] = bindparam("kinds", expanding=True)
+_KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
+_HELD = and_(
+    WORK.c.kind == bindparam("of"),
+    WORK.c.id == bindparam("one"),
+    WORK.c.owner == bindparam("by"),
+    WORK.c.fence == bindparam("under"),
+)
+_ASKED_AGAIN = WORK.c.requested != bindparam("seen")
+_LOCK = (
+    select(WORK.c.kind, WORK.c.id, WORK.c.owner, WORK.c.fence, WORK.c.requested)
+    .where(_KEY.in_(_KEYS))
+    .order_by(WORK.c.kind, WORK.c.id)
+    .with_for_update()
+)
+_PUT_BACK = update(WORK).where(_HELD).values(owner=None, lease_until=None)
+_RELEASE = _PUT_BACK.values(
+    due_at=case((_ASKED_AGAIN, WORK.c.due_at), else_=bindparam("next", type_=UtcTime())),
+    attempts=case((_ASKED_AGAIN, 0), else_=bindparam("failures", type_=Integer())),
+    error=bindparam("said"),
+)
+_FORGET = WORK.delete().where(_HELD)
 
 
-def _due_rows(
-    transaction: Transaction, kinds: Collection[str], taken: Collection[tuple[str, int]]
-) -> Select[*tuple[Any, ...]]:
-    statement = (
-        select(WORK.c.kind, WORK.c.id, WORK.c.fence, WORK.c.attempts, WORK.c.requested)
-        .where(WORK.c.due_at <= transaction.now, _free(transaction), WORK.c.kind.in_(kinds))
+def _statements(insert: sqlite.Insert | postgresql.Insert, moment: Any, until: Any) -> _Statements:
+    due = select(WORK.c.kind, WORK.c.id, WORK.c.fence, WORK.c.attempts, WORK.c.requested)
+    return _Statements(
+        request=_request(insert),
+        due=due.where(WORK.c.due_at <= bindparam("due"), _free(moment), WORK.c.kind.in_(_KINDS))
         .order_by(WORK.c.due_at)
-        .with_for_update(skip_locked=True)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True),
+        take=update(WORK)
+        .where(_KEY.in_(_KEYS))
+        .values(owner=bindparam("by"), lease_until=until, fence=WORK.c.fence + 1),
+        extend=update(WORK).where(_HELD).values(lease_until=until),
+        next_due=select(func.min(WORK.c.due_at)).where(
+            _free(moment), WORK.c.kind.in_(_KINDS), _KEY.not_in(_KEYS)
+        ),
     )
-    return statement.where(_KEY.not_in(taken)) if taken else statement
 
 
-def _free(transaction: Transaction) -> ColumnElement[bool]:
-    return or_(WORK.c.lease_until.is_(None), WORK.c.lease_until <= _now(transaction, timedelta()))
+_STATEMENTS = {
+    "sqlite": _statements(
+        sqlite.insert(WORK), bindparam("moment", type_=UtcTime()), bindparam("until", type_=UtcTime())
+    ),
+    "postgresql": _statements(
+        postgresql.insert(WORK), func.now(), func.now() + bindparam("lease", type_=Interval())
+    ),
+}
 
 
-def _now(transaction: Transaction, later: timedelta) -> Any:
-    """The moment by which leases are measured, and some time later."""
-    if transaction.dialect == "postgresql":
-        return func.now() + literal(later, Interval())
-    return transaction.now + later
+def _moment(transaction: Transaction) -> dict[str, Any]:
+    """The moment that leases are compared with, where it is not the database's own."""
+    return {} if transaction.dialect == "postgresql" else {"moment": transaction.now}
 
 
-def _held(lease: Lease) -> ColumnElement[bool]:
-    return and_(
-        WORK.c.kind == lease.kind,
-        WORK.c.id == lease.id,
-        WORK.c.owner == lease.owner,
-        WORK.c.fence == lease.fence,
-    )
+def _until(transaction: Transaction, lease: timedelta) -> dict[str, Any]:
+    """The end of a lease that is taken now."""
+    return {"lease": lease} if transaction.dialect == "postgresql" else {"until": transaction.now + lease}
+
+
+def _holder(lease: Lease) -> dict[str, Any]:
+    return {"of": lease.kind, "one": lease.id, "by": lease.owner, "under": lease.fence}
 
 
 def _key(lease: Lease) -> tuple[str, int]:
