@@ -7,8 +7,8 @@ reconcilers. Two engines on one PostgreSQL share the work through the leases.
 import random
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,8 +22,8 @@ from stratal.kernel.effects import Effect
 from stratal.kernel.errors import StratalError
 from stratal.kernel.journal import Level, last_event, record_event
 from stratal.kernel.kind import Catalogue
-from stratal.kernel.outcome import record_outcome
-from stratal.kernel.reconcile import AnyReconciler, Look
+from stratal.kernel.outcome import observe_together, record_outcome
+from stratal.kernel.reconcile import AnyReconciler, Look, RecordReconciler
 from stratal.kernel.store import Store
 from stratal.kernel.transaction import Transaction
 from stratal.kernel.work import Lease, LeaseLost
@@ -77,6 +77,11 @@ class Engine:
             raise ValueError(f"reconcilers of kinds that are not in the catalogue: {', '.join(unknown)}")
         self._stores: dict[str, Store[Any, Any]] = {
             name: Store(reconciler.kind) for name, reconciler in self._reconcilers.items()
+        }
+        self._records = {
+            name: reconciler
+            for name, reconciler in self._reconcilers.items()
+            if isinstance(reconciler, RecordReconciler)
         }
         self._owner = owner
         self._settings = settings
@@ -153,31 +158,41 @@ class Engine:
         self._claim()
         return min(poll, self._seconds_to_next())
 
-    def _room(self) -> tuple[int, dict[str, int], list[tuple[str, int]]]:
-        """How many looks may be added, how many of them of each kind, and what is being looked at."""
+    def _room(self) -> tuple[dict[str, int], dict[str, int], int, list[tuple[str, int]]]:
+        """How many looks of each kind may be added, of records and of others; how many of the others in all;
+        and what is being looked at.
+        """
         with self._lock:
-            # a little more than the workers can run at once, so that none of them waits for a claim
-            slots = self._settings.workers * 2 - len(self._held)
             room = {
                 name: reconciler.concurrency - self._running[name]
                 for name, reconciler in self._reconcilers.items()
+                if reconciler.concurrency > self._running[name]
             }
-            return slots, room, list(self._held)
+            records = {name: free for name, free in room.items() if name in self._records}
+            # a little more than the workers can run at once, so that none of them waits for a claim
+            busy = sum(1 for kind, _ in self._held if kind not in self._records)
+            slots = self._settings.workers * 2 - busy
+            others = {name: free for name, free in room.items() if slots > 0 and name not in records}
+            return records, others, slots, list(self._held)
 
     def _claim(self) -> None:
-        slots, room, held = self._room()
-        if slots <= 0:
+        records, others, slots, held = self._room()
+        if not records and not others:
             return
 
         def take(transaction: Transaction) -> list[Lease]:
-            return work.claim(
-                transaction,
-                owner=self._owner,
-                lease=self._settings.lease,
-                most=slots,
-                room=room,
-                held=held,
-            )
+            return [
+                lease
+                for room, most in ((records, sum(records.values())), (others, slots))
+                for lease in work.claim(
+                    transaction,
+                    owner=self._owner,
+                    lease=self._settings.lease,
+                    most=most,
+                    room=room,
+                    held=held,
+                )
+            ]
 
         good_until = time.monotonic() + self._settings.lease.total_seconds()
         with CLAIM:
@@ -187,8 +202,14 @@ class Engine:
                 self._held[lease.kind, lease.id] = lease
                 self._good_until[lease.kind, lease.id] = good_until
                 self._running[lease.kind] += 1
+        together: defaultdict[str, list[Lease]] = defaultdict(list)
         for lease in leases:
-            self._pool.submit(self._look, lease)
+            if lease.kind in self._records:
+                together[lease.kind].append(lease)
+            else:
+                self._pool.submit(self._look, lease)
+        for kind, of_kind in together.items():
+            self._pool.submit(self._look_together, kind, of_kind)
 
     def _renew(self) -> None:
         with self._lock:
@@ -212,9 +233,9 @@ class Engine:
 
     def _seconds_to_next(self) -> float:
         """Until a row becomes due that could be claimed. A look that ends makes room and wakes the engine."""
-        slots, room, held = self._room()
-        kinds = [name for name, free in room.items() if free > 0]
-        if slots <= 0 or not kinds:
+        records, others, _, held = self._room()
+        kinds = [*records, *others]
+        if not kinds:
             return self._settings.poll.total_seconds()
         due = self._database.read(lambda tx: work.next_due(tx, kinds, held))
         if due is None:
@@ -239,13 +260,37 @@ class Engine:
             outcome = "failed"
             self._give_back(lease, error)
         finally:
-            with self._lock:
+            self._looked([lease], outcome, time.perf_counter() - started)
+
+    def _look_together(self, kind: str, leases: list[Lease]) -> None:
+        """Look at records in one transaction; one by one at what that leaves over."""
+        started = time.perf_counter()
+        left = leases
+        try:
+            if not self._stopping:
+                store, reconciler = self._stores[kind], self._records[kind]
+                with RECORD:
+                    left = self._database.write(lambda tx: observe_together(tx, store, reconciler, leases))
+        except Exception as error:
+            # one of them spoils it for all; alone, each fails or succeeds for itself
+            log.debug("looking_one_by_one", resource_type=kind, error=str(error))
+        finally:
+            done = [lease for lease in leases if lease not in left]
+            if done:
+                self._looked(done, "settled", (time.perf_counter() - started) / len(done))
+        for lease in left:
+            self._look(lease)
+
+    def _looked(self, leases: Sequence[Lease], outcome: str, seconds: float) -> None:
+        """Let go of resources; each look took so long."""
+        with self._lock:
+            for lease in leases:
                 self._held.pop((lease.kind, lease.id), None)
                 self._good_until.pop((lease.kind, lease.id), None)
                 self._running[lease.kind] -= 1
-            self._wake.set()
-            if self._observer is not None:
-                seconds = time.perf_counter() - started
+        self._wake.set()
+        if self._observer is not None:
+            for lease in leases:
                 self._observer.observe_reconcile(kind=lease.kind, outcome=outcome, seconds=seconds)
 
     def _reconcile(self, lease: Lease) -> None:

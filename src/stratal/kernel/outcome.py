@@ -1,14 +1,19 @@
 """Writing down what a reconciler saw, in one transaction with the end of its lease. Called by `engine`."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from stratal.kernel import work
+from stratal.kernel.fields import Spec, Status
 from stratal.kernel.journal import Level, finish_audits, record_event
 from stratal.kernel.labels import drop_labels
-from stratal.kernel.reconcile import Gone, Observed, StillRemoving
+from stratal.kernel.reconcile import Gone, Observed, RecordReconciler, StillRemoving
 from stratal.kernel.store import Resource, Store
 from stratal.kernel.transaction import Transaction
 from stratal.kernel.work import Lease
+
+S = TypeVar("S", bound=Spec)
+T = TypeVar("T", bound=Status)
 
 
 def record_outcome(
@@ -27,6 +32,44 @@ def record_outcome(
         work.forget(transaction, lease)
         return
     nothing_new_asked = work.confirm(transaction, lease, also=_referenced(before))
+    _record(transaction, store, lease, before, result, nothing_new_asked=nothing_new_asked)
+
+
+def observe_together(
+    transaction: Transaction,
+    store: Store[S, T],
+    reconciler: RecordReconciler[S, T],
+    leases: Sequence[Lease],
+) -> list[Lease]:
+    """Look at records, which takes nothing but this database, and write down what was seen.
+
+    Leaves alone what is gone or on its way out; returns the leases of that. Raises LeaseLost, with nothing
+    written, when somebody else may be looking at one of them by now.
+    """
+    found = {each.id: each for each in store.lock(transaction, [lease.id for lease in leases])}
+    live = {
+        lease: found[lease.id]
+        for lease in leases
+        if lease.id in found and found[lease.id].spec.deletion_begin is None
+    }
+    seen = {lease: reconciler.observe(transaction, before) for lease, before in live.items()}
+    also = {key for before in live.values() for key in _referenced(before)}
+    quiet = work.confirm_all(transaction, list(live), also)
+    for lease, before in live.items():
+        result = Observed(status=seen[lease])
+        _record(transaction, store, lease, before, result, nothing_new_asked=lease in quiet)
+    return [lease for lease in leases if lease not in live]
+
+
+def _record(
+    transaction: Transaction,
+    store: Store[Any, Any],
+    lease: Lease,
+    before: Resource[Any, Any],
+    result: Observed[Any] | StillRemoving[Any] | Gone,
+    *,
+    nothing_new_asked: bool,
+) -> None:
     match result:
         case Gone():
             _bury(transaction, store, before)

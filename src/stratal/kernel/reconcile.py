@@ -8,7 +8,7 @@ be. It runs in a thread of the engine and may block.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, final
 
 from stratal.kernel.database import Database
 from stratal.kernel.fields import Spec, Status
@@ -107,10 +107,11 @@ AnyReconciler = Reconciler[Any, Any]
 class RecordReconciler(Generic[S, T]):
     """The reconciler of a kind that exists in the database alone: there is nothing to do but to count.
 
-    Subclasses override `observe` where the status says something about other rows.
+    Subclasses override `observe` where the status says something about other rows. The engine looks at up to
+    `concurrency` of them in one transaction, without calling `reconcile`.
     """
 
-    concurrency = 4
+    concurrency = 32
 
     def __init__(self, kind: Kind[S, T]) -> None:
         self.kind = kind
@@ -119,6 +120,7 @@ class RecordReconciler(Generic[S, T]):
         """The status as it should read now. Pure but for reading."""
         return resource.status
 
+    @final
     def reconcile(self, resource: Resource[S, T], look: Look) -> Observed[T]:
         return Observed(status=look.read(lambda transaction: self.observe(transaction, resource)))
 

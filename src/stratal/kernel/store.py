@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
+from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, func, select, update
 
 from stratal.kernel.fields import Spec, Status
 from stratal.kernel.kind import Kind
@@ -66,6 +66,12 @@ class Store(Generic[S, T]):
         )
         self._one = self._all.where(self._spec.c.id == bindparam("wanted"))
         self._locked = self._one.with_for_update(of=self._spec)
+        wanted: BindParameter[Any] = bindparam("wanted", expanding=True)
+        self._many_locked = (
+            self._all.where(self._spec.c.id.in_(wanted))
+            .order_by(self._spec.c.id)
+            .with_for_update(of=self._spec)
+        )
         self._shared = self._one.with_for_update(of=self._spec, read=True)
         # the columns that these set are the keys of what they are executed with
         self._change_spec = update(self._spec).where(self._spec.c.id == bindparam("wanted"))
@@ -91,6 +97,13 @@ class Store(Generic[S, T]):
         """
         row = transaction.execute(self._shared, {"wanted": id}).first()
         return None if row is None else self._resource(row, [])
+
+    def lock(self, transaction: Transaction, ids: Sequence[int]) -> list[Resource[S, T]]:
+        """Those of these resources that there are, without their labels. Nobody else changes their specs
+        until the transaction ends.
+        """
+        rows = transaction.execute(self._many_locked, {"wanted": list(ids)}).all()
+        return [self._resource(row, []) for row in rows]
 
     def find(
         self, transaction: Transaction, *where: ColumnElement[bool], labels: bool = True

@@ -181,11 +181,25 @@ def confirm(transaction: Transaction, lease: Lease, also: Collection[tuple[str, 
     True when nothing new was asked for since the lease was taken. `also` names the rows of other resources
     that the transaction will ask for: all are locked here, in order.
     """
-    keys = sorted({_key(lease), *also})
-    for row in transaction.execute(_LOCK, {"keys": keys}):
-        if (row.kind, row.id, row.owner, row.fence) == (lease.kind, lease.id, lease.owner, lease.fence):
-            return row.requested == lease.requested
-    raise LeaseLost(kind=lease.kind, id=lease.id)
+    return lease in confirm_all(transaction, [lease], also)
+
+
+def confirm_all(
+    transaction: Transaction, leases: Sequence[Lease], also: Collection[tuple[str, int]] = ()
+) -> set[Lease]:
+    """`confirm` for many leases. Returns those since which nothing new was asked for."""
+    keys = sorted({*map(_key, leases), *also})
+    rows: dict[tuple[str, int], Any] = {
+        (row.kind, row.id): row for row in transaction.execute(_LOCK, {"keys": keys})
+    }
+    quiet: set[Lease] = set()
+    for lease in leases:
+        row = rows.get(_key(lease))
+        if row is None or (row.owner, row.fence) != (lease.owner, lease.fence):
+            raise LeaseLost(kind=lease.kind, id=lease.id)
+        if row.requested == lease.requested:
+            quiet.add(lease)
+    return quiet
 
 
 def release(
