@@ -1,0 +1,139 @@
+"""Files of the server that become images: by copy or in place, and only those that are meant to."""
+
+import os
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from image_files import convert, raw_disk, reaches, sha256
+from running_server import Client, RunningServer
+
+
+@pytest.fixture
+def disk(importable: Path, request: pytest.FixtureRequest) -> Path:
+    directory = importable / str(abs(hash(request.node.name)))
+    directory.mkdir()
+    return raw_disk(directory / "disk.raw")
+
+
+def test_a_file_is_copied_and_stays(admin: Client, disk: Path) -> None:
+    file = convert(disk, "qcow2")
+    before = file.read_bytes()
+    image = admin.create(
+        "vm-images", name="i", format="qcow2", path=str(file), checksum=sha256(file), size_byte=len(before)
+    )
+    assert image["status"]["upload_state"] == "finished"
+    assert image["status"]["checksum"] == f"sha256:{sha256(file)}"
+    id = image["metadata"]["id"]
+    assert admin.get(f"/vm-images/{id}/download").content == disk.read_bytes()
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("format", ["raw", "qcow2"])
+def test_a_file_is_taken_over_and_is_gone_from_where_it_was(admin: Client, disk: Path, format: str) -> None:
+    expected = disk.read_bytes()
+    file = disk if format == "raw" else convert(disk, format)
+    image = admin.create("vm-images", name="i", format=format, path=str(file), in_place=True)
+    id = image["metadata"]["id"]
+    assert admin.get(f"/vm-images/{id}/download").content == expected
+    assert not file.exists()
+
+
+def test_a_file_that_is_not_what_was_declared_is_refused(admin: Client, disk: Path) -> None:
+    spec = {"name": "i", "format": "raw", "path": str(disk), "checksum": "0" * 64}
+    id = admin.post("/vm-images/", json={"spec": spec}).json()["metadata"]["id"]
+    assert "SHA-256" in reaches(admin, id, "failed")["problem"]
+    spec = {"name": "i", "format": "raw", "path": str(disk), "size_byte": 512}
+    id = admin.post("/vm-images/", json={"spec": spec}).json()["metadata"]["id"]
+    assert "declared" in reaches(admin, id, "failed")["problem"]
+
+
+def a_link(directory: Path, disk: Path) -> Path:
+    path = directory / "link.raw"
+    path.symlink_to(disk)
+    return path
+
+
+def below_a_link(directory: Path, disk: Path) -> Path:
+    (directory / "linked").symlink_to(disk.parent)
+    return directory / "linked" / disk.name
+
+
+def a_link_out(directory: Path, disk: Path) -> Path:
+    (directory / "out").symlink_to("/etc")
+    return directory / "out" / "hostname"
+
+
+def a_pipe(directory: Path, disk: Path) -> Path:
+    os.mkfifo(directory / "pipe")
+    return directory / "pipe"
+
+
+def a_socket(directory: Path, disk: Path) -> Path:
+    here = os.getcwd()
+    os.chdir(directory)  # a socket's name is short
+    try:
+        with closing(socket.socket(socket.AF_UNIX)) as listening:
+            listening.bind("socket")
+    finally:
+        os.chdir(here)
+    return directory / "socket"
+
+
+def a_directory(directory: Path, disk: Path) -> Path:
+    return directory
+
+
+def dots(directory: Path, disk: Path) -> Path:
+    return Path(f"{directory}/../{directory.name}/{disk.name}")
+
+
+def outside(directory: Path, disk: Path) -> Path:
+    return Path("/etc/hostname")
+
+
+def nothing(directory: Path, disk: Path) -> Path:
+    return directory / "nothing.raw"
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize(
+    "trick",
+    [a_link, below_a_link, a_link_out, a_pipe, a_socket, a_directory, dots, outside, nothing],
+)
+def test_a_path_that_leads_elsewhere_is_refused(
+    admin: Client, disk: Path, trick: Callable[[Path, Path], Path], in_place: bool
+) -> None:
+    spec = {"name": "i", "format": "raw", "path": str(trick(disk.parent, disk)), "in_place": in_place}
+    answer = admin.post("/vm-images/", json={"spec": spec})
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["details"]["field"] == "spec.path"
+    assert disk.exists()
+
+
+def test_a_device_is_refused_even_where_devices_are_allowed(admin: Client, importable: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root makes devices")
+    device = importable / "zero"
+    os.mknod(device, 0o600 | 0o020000, os.makedev(1, 5))
+    answer = admin.post("/vm-images/", json={"spec": {"name": "i", "format": "raw", "path": str(device)}})
+    assert answer.status_code == 400
+
+
+def test_only_system_administrators_import(server: RunningServer, admin: Client, disk: Path) -> None:
+    roles = {role["spec"]["name"]: role["metadata"]["id"] for role in admin.get("/roles/").json()["items"]}
+    user = admin.create("users", name="member", password="a long password", force_password_change=False)
+    body = {"spec": {"user_id": user["metadata"]["id"], "role_id": roles["project_admin"]}}
+    assert admin.post("/projects/1/:add-user", json=body).status_code == 202
+    with closing(server.client("member", "a long password", project_id=1)) as member:
+        spec = {"name": "i", "format": "raw", "path": str(disk)}
+        assert member.post("/vm-images/", json={"spec": spec}).status_code == 403
+
+
+def test_an_imported_image_takes_no_upload(admin: Client, disk: Path) -> None:
+    image = admin.create("vm-images", name="i", format="raw", path=str(disk))
+    answer = admin.post(f"/vm-images/{image['metadata']['id']}:upload", content=b"x")
+    assert answer.status_code == 409
