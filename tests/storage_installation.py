@@ -23,7 +23,7 @@ from stratal.kernel.state import State
 from stratal.kernel.store import Resource, Store
 from stratal.kernel.tables import METADATA
 from stratal.kernel.transaction import Transaction
-from stratal.kernel.work import WORK
+from stratal.kernel.work import WORK, ask
 from stratal.storage import KINDS, Backend, ImageSettings, Storage, Use
 from stratal.storage.bs_volume.model import BsVolumeClone
 from stratal.storage.drivers.contract import LayerDriver, LayerId
@@ -73,6 +73,7 @@ class Installation:
 
     database: Database
     storage: Storage
+    engine: Engine
     script: Script
     #: who uses which volume, as compute would say
     uses: dict[int, Use] = field(default_factory=dict)
@@ -177,6 +178,26 @@ class Installation:
     def trees(self) -> list[AnyResource]:
         return self.database.read(lambda tx: Store(TREE).find(tx, labels=False))
 
+    def tree_error(self) -> str | None:
+        """What the engine wrote down when it last looked at a tree in vain."""
+        statement = select(WORK.c.error).where(WORK.c.kind == TREE.name, WORK.c.error.is_not(None))
+        return self.database.read(lambda tx: tx.execute(statement).scalar())
+
+    def weigh_again(self) -> None:
+        """As if it had been a long time since the layers were weighed."""
+
+        def write(transaction: Transaction) -> None:
+            transaction.execute(TREE.tables.status.update().values(weighed_at=None))
+            for tree in Store(TREE).find(transaction, labels=False):
+                ask(transaction, TREE.name, tree.id)
+
+        self.at_rest()
+        self.database.write(write)
+
+    def stop_engine(self) -> None:
+        """From now on requests are written down and nobody acts on them."""
+        assert self.engine.stop(timedelta(seconds=10))
+
     def hold_up(self, service: AnyService, id: int) -> None:
         """Keep the engine from looking at a resource, as if another process were at it."""
         later = self.database.clock.now() + timedelta(hours=1)
@@ -275,7 +296,7 @@ def running(
     database.on_work = engine.wake
     storage.start()
     engine.start()
-    here = Installation(database=database, storage=storage, script=script, uses=uses)
+    here = Installation(database=database, storage=storage, engine=engine, script=script, uses=uses)
     try:
         yield here
     finally:
