@@ -570,7 +570,7 @@ class TestKilledProcess:
     def test_a_server_that_was_just_started_ends_when_its_user_is_interrupted(
         self, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        class Interrupted(BaseException):  # noqa: N818
+        class Interrupted(BaseException):
             """As KeyboardInterrupt, which may come anywhere."""
 
         def interrupt(point: str) -> None:
@@ -579,9 +579,10 @@ class TestKilledProcess:
                 raise Interrupted
 
         root = mirror.root()
-        with monkeypatch.context() as patched, pytest.raises(Interrupted):
+        with monkeypatch.context() as patched:
             patched.setattr(effects, "_pass", interrupt)
-            mirror.write(root, 0, b"never")
+            with pytest.raises(Interrupted):
+                mirror.write(root, 0, b"never")
         mirror.write(root, 0, b"again")
         settled(mirror)
 
