@@ -1,4 +1,4 @@
-"""The endpoints that the reference lists for the kinds that are served now."""
+"""The endpoints that the reference lists for the base: topology, labels, identity, operations."""
 
 import json
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Indexed:
     @property
     def route(self) -> str:
         """As Stratal's documents write it: without a slash at the end."""
-        return self.path.rstrip("/")
+        return self.path.rstrip("/").replace("}:", "}/:")
 
     @property
     def key(self) -> str:
@@ -39,6 +39,14 @@ class Indexed:
 
 
 def indexed_endpoints() -> list[Indexed]:
-    """Every endpoint of the kinds that are served now."""
-    entries = json.loads((HERE / "endpoints.json").read_text())
-    return [Indexed(entry["method"], entry["path"]) for entry in entries if entry["resource"] in RESOURCES]
+    """Every endpoint of the kinds of this suite."""
+    return [Indexed(entry["method"], entry["path"]) for entry in _entries() if entry["resource"] in RESOURCES]
+
+
+def whole_index() -> list[Indexed]:
+    """Every endpoint that the reference lists."""
+    return [Indexed(entry["method"], entry["path"]) for entry in _entries()]
+
+
+def _entries() -> list[dict[str, str]]:
+    return json.loads((HERE / "endpoints.json").read_text())

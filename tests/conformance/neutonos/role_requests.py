@@ -6,12 +6,15 @@ from typing import Any
 from role_table import Caller, Rule, Target
 from role_world import PASSWORD, World
 
+IMAGE_BYTES = 512
+
 
 @dataclass(frozen=True)
 class Prepared:
     method: str
     path: str
-    body: dict[str, Any] | None = None
+    #: how the body is handed to the client
+    payload: dict[str, Any]
     #: for calls that end the token that they come with
     token: str | None = None
 
@@ -27,12 +30,18 @@ def prepare(world: World, rule: Rule, caller: Caller) -> Prepared:
     path = route.replace("{project_id}", str(world.project_of(rule.target)))
     for name, value in ids.items():
         path = path.replace(name, value)
+    if route == "/bs-volumes/{id}/:rollback":
+        project = world.project_of(rule.target)
+        spec = {"bs_snap_id": world.snapshot(int(ids["{id}"]), project)}
     if plural == "projects" and route.endswith(":remove-user"):
         world.add_to(world.project_of(rule.target), spec["user_id"])
     if plural == "chassises" and route.endswith(":switch-chassis"):
         spec["chassis_id"] = world.make("chassises", rack_id=world.rack())
     token = world.log_in(caller) if plural == "tokens" else None
-    return Prepared(method, path, None if method in ("GET", "DELETE") else {"spec": spec}, token)
+    payload: dict[str, Any] = {} if method in ("GET", "DELETE") else {"json": {"spec": spec}}
+    if route.endswith(":upload"):
+        payload = {"content": b"\0" * IMAGE_BYTES, "headers": {"content-type": "application/octet-stream"}}
+    return Prepared(method, path, payload, token)
 
 
 def _target(world: World, plural: str, rule: Rule, caller: Caller) -> int:
@@ -54,6 +63,16 @@ def _target(world: World, plural: str, rule: Rule, caller: Caller) -> int:
             return world.make(plural, project=project)
         case "label-values":
             return world.make(plural, project=project, label_key_id=world.make("label-keys", project=project))
+        case "os-releases":
+            return world.root.get("/os-releases").json()["items"][0]["metadata"]["id"]
+        case "bs-policies":
+            return world.make(plural)
+        case "bs-volumes":
+            return world.volume(project)
+        case "bs-snaps":
+            return world.snapshot(world.volume(project), project)
+        case "vm-images":
+            return world.make(plural, project=project, format="raw", size_byte=IMAGE_BYTES)
         case "events" | "audit-logs":
             found = world.root.get(f"/{plural}", params={"q": f"project_id:{project}", "limit": 1}).json()
             return found["items"][0]["id"]
@@ -89,6 +108,16 @@ def _spec(world: World, rule: Rule, caller: Caller) -> dict[str, Any]:
                 "resource_type": "label_key",
                 "resource_ids": [world.make("label-keys", project=project)],
             }
+        case "POST /bs-volumes":
+            return {**named, "bs_policy_id": world.policy(), "size_mb": 1}
+        case "POST /bs-snaps":
+            return {**named, "bs_volume_id": world.volume(project)}
+        case "POST /bs-volumes/:clone":
+            return {**named, "bs_snap_id": world.snapshot(world.volume(project), project), "flatten": False}
+        case "POST /bs-volumes/{id}/:flatten":
+            return {}
+        case "POST /vm-images":
+            return {**named, "format": "raw", "size_byte": IMAGE_BYTES}
         case "POST /users":
             return {**named, "password": PASSWORD}
         case "POST /users/{id}/:allow-login":

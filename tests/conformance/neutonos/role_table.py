@@ -74,10 +74,20 @@ def _rules() -> list[Rule]:
 
     for path in ("/roles", "/roles/{id}", "/version", "/license-summary"):
         add(f"GET {path}", common, 200, 200, 200, 200, 200, 200, 200, 401)
+    for path in (
+        "/os-releases",
+        "/os-releases/{id}",
+        "/bs-policies",
+        "/bs-policies/summary",
+        "/bs-policies/{id}",
+    ):
+        add(f"GET {path}", common, 200, 200, 200, 200, 200, 200, 200, 401)
+    for endpoint in ("POST /bs-policies", "PATCH /bs-policies/{id}", "DELETE /bs-policies/{id}"):
+        add(endpoint, common, 202, 403, 403, 403, 403, 403, 403, 401)
     add("GET /settings", common, 200, 200, 200, 403, 403, 403, 403, 401)
     add("PATCH /settings", common, 202, 403, 403, 403, 403, 403, 403, 401)
 
-    for plural in ("label-keys", "label-values"):
+    for plural in ("label-keys", "label-values", "bs-volumes", "bs-snaps", "vm-images"):
         add(f"GET /{plural}", common, 200, 403, 200, 200, 200, 200, 403, 401)
         add(f"POST /{plural}", own, 202, 403, 403, 202, 202, 403, 403, 401)
         add(f"GET /{plural}/{{id}}", own, 200, 403, 200, 200, 200, 200, 403, 401)
@@ -89,6 +99,26 @@ def _rules() -> list[Rule]:
     for verb in ("attach", "detach"):
         add(f"POST /label-values/{{id}}/:{verb}", own, 202, 403, 403, 202, 202, 403, 403, 401)
         add(f"POST /label-values/{{id}}/:{verb}", foreign, 202, 403, 403, 404, 404, 403, 403, 401)
+
+    for endpoint in (
+        "PATCH /bs-volumes/{id}",
+        "POST /bs-volumes/{id}/:flatten",
+        "POST /bs-volumes/{id}/:rollback",
+        "PATCH /bs-snaps/{id}",
+        "PATCH /vm-images/{id}",
+        "POST /vm-images/{id}/:upload",
+    ):
+        add(endpoint, own, 202, 403, 403, 202, 202, 403, 403, 401)
+        add(endpoint, foreign, 202, 403, 403, 404, 404, 403, 403, 401)
+    add("GET /bs-volumes/{id}/tree", own, 200, 403, 200, 200, 200, 200, 403, 401)
+    add("GET /bs-volumes/{id}/tree", foreign, 200, 403, 200, 404, 404, 404, 403, 401)
+    # 409: nothing was uploaded yet. To see an image is not to have what is in it: auditors and observers do not
+    add("GET /vm-images/{id}/download", own, 409, 403, 403, 409, 409, 403, 403, 401)
+    add("GET /vm-images/{id}/download", foreign, 409, 403, 403, 404, 404, 403, 403, 401)
+    # 400: a snapshot is named in the body
+    add("POST /bs-snaps", foreign, 202, 403, 403, 400, 400, 403, 403, 401)
+    add("POST /bs-volumes/:clone", own, 202, 403, 403, 202, 202, 403, 403, 401)
+    add("POST /bs-volumes/:clone", foreign, 202, 403, 403, 400, 400, 403, 403, 401)
 
     add("GET /events", common, 200, 403, 200, 200, 200, 200, 403, 401)
     add("GET /events/{id}", own, 200, 403, 200, 200, 200, 200, 403, 401)

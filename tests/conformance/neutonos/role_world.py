@@ -46,7 +46,7 @@ class World:
     ) -> httpx.Response:
         secret = self.tokens[caller] if token is None else token
         headers = {"x-sddc-token": secret} if secret else {}
-        return self.bare.request(method, path, headers=headers, **more)
+        return self.bare.request(method, path, headers={**headers, **more.pop("headers", {})}, **more)
 
     @staticmethod
     def name_of(caller: Caller) -> str:
@@ -90,6 +90,19 @@ class World:
     def rack(self) -> int:
         room = self.make("rooms", data_center_id=self.make("data-centers"))
         return self.make("racks", room_id=room)
+
+    def policy(self) -> int:
+        return self.root.get("/bs-policies").json()["items"][0]["metadata"]["id"]
+
+    def volume(self, project: int) -> int:
+        return self._active("bs-volumes", project, bs_policy_id=self.policy(), size_mb=1)
+
+    def snapshot(self, volume: int, project: int) -> int:
+        return self._active("bs-snaps", project, bs_volume_id=volume)
+
+    def _active(self, plural: str, project: int, **spec: object) -> int:
+        made = self.in_project(project).create(plural, name=self.name(), **spec)
+        return made["metadata"]["id"]
 
     def close(self) -> None:
         for client in (self.bare, self.root, *self._clients.values()):

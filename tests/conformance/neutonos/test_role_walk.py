@@ -23,7 +23,7 @@ MISSING = 987_654_321
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with running_server(tmp_path_factory.mktemp("roles")) as server:
+    with running_server(tmp_path_factory.mktemp("roles"), environment={"STRATAL_SIMULATE": "true"}) as server:
         made = role_world.build(server)
         yield made
         made.close()
@@ -38,7 +38,8 @@ def test_the_table_has_what_is_the_callers_and_what_is_not_wherever_there_are_su
     targets: dict[str, set[Target]] = defaultdict(set)
     for rule in RULES:
         targets[rule.endpoint].add(rule.target)
-    whole_installation = ("data-centers", "rooms", "racks", "chassises", "nodes", "roles")
+    topology = ("data-centers", "rooms", "racks", "chassises", "nodes")
+    whole_installation = (*topology, "roles", "os-releases", "bs-policies")
     for endpoint, known in targets.items():
         if "{id}" in endpoint and endpoint.split("/")[1] not in whole_installation:
             assert known & {Target.OWN, Target.FELLOW}, endpoint
@@ -55,7 +56,7 @@ def test_everybody_gets_what_the_table_says(world: World, rule: Rule) -> None:
             request.method,
             request.path,
             token=request.token,
-            **({} if request.body is None else {"json": request.body}),
+            **request.payload,
         )
         outcome[caller.value] = answer.status_code
         if answer.status_code >= 400:
@@ -77,9 +78,8 @@ def test_what_is_hidden_answers_exactly_as_what_does_not_exist(
     position = {"id": 2, "project_id": 4}[hidden]
     segments = request.path.split("/")
     id, segments[position] = segments[position], str(MISSING)
-    body: dict[str, Any] = {} if request.body is None else {"json": request.body}
-    real = world.send(caller, request.method, request.path, **body)
-    made_up = world.send(caller, request.method, "/".join(segments), **body)
+    real = world.send(caller, request.method, request.path, **request.payload)
+    made_up = world.send(caller, request.method, "/".join(segments), **request.payload)
     assert real.status_code == made_up.status_code == 404
     assert _comparable(real, id) == _comparable(made_up, str(MISSING))
 
