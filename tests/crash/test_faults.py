@@ -5,13 +5,15 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from crash_documents import (
     DOCUMENTS,
+    SETTINGS,
     CreateDocument,
     Shelf,
     SlowShelf,
@@ -217,7 +219,9 @@ def outage(tmp_path: Path, postgres_server: postgres.Server) -> Generator[Outage
         database = Database(url)
         create_tables(database)
         (tmp_path / "stall").write_text("here")
-        with engine_on(database, SlowShelf(tmp_path, "here"), owner="here"):
+        # a lease that does not run out before the test does: the engine has to give it back
+        settings = replace(SETTINGS, lease=timedelta(minutes=10))
+        with engine_on(database, SlowShelf(tmp_path, "here"), owner="here", settings=settings):
             id = _create(database, "steady", "0")
             eventually(lambda: (tmp_path / "stalled").exists())
             yield Outage(server=server, database=database, id=id, end_look=(tmp_path / "go").touch)

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -193,7 +194,7 @@ def audits(database: Database, resource_type: str = "garden") -> list[tuple[str,
     ]
 
 
-def eventually(true: Callable[[], object], within: float = 10.0) -> None:
+def eventually(true: Callable[[], object], within: float = 30.0) -> None:
     """Wait until it is true; fail if it does not become so."""
     deadline = time.monotonic() + within
     while not true():
@@ -246,6 +247,7 @@ SETTINGS = EngineSettings(
     backoff_cap=timedelta(milliseconds=50),
     poll=timedelta(seconds=30),
 )
+NEVER_POLLS = replace(SETTINGS, poll=timedelta(minutes=10))
 
 
 @contextmanager

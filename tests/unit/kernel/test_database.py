@@ -1,5 +1,6 @@
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kernel_garden import (
@@ -15,7 +16,7 @@ from kernel_garden import (
     resize,
     running,
 )
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
 import postgres
@@ -161,7 +162,7 @@ def test_a_transaction_that_gave_way_to_another_one_is_repeated(on_postgres: Dat
             GARDENS.store.change_spec(transaction, mine, {"size": mine})
             tries.append(mine)
             if len(tries) <= 2:
-                both_hold_one.wait(5)
+                both_hold_one.wait(30)
             GARDENS.store.change_spec(transaction, other, {"size": mine})
 
         on_postgres.write(work)
@@ -171,4 +172,29 @@ def test_a_transaction_that_gave_way_to_another_one_is_repeated(on_postgres: Dat
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(tries) == 3
+    assert len(tries) >= 3
+
+
+def test_rows_of_work_are_written_in_one_order_whatever_the_order_in_which_they_were_asked_for(
+    on_sqlite: Database,
+) -> None:
+    asked = [("plant", 2), ("garden", 30), ("plant", 1), ("garden", 4), ("garden", 5)]
+    written: list[tuple[str, int]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        if statement.startswith("INSERT INTO work"):
+            written.extend((row[0], row[1]) for row in parameters)
+
+    event.listen(on_sqlite._writer._engine, "before_cursor_execute", note)
+
+    def ask(transaction: Transaction) -> None:
+        for kind, id in asked:
+            work.ask(transaction, kind, id)
+
+    on_sqlite.write(ask)
+    assert written == sorted(asked)
+
+
+def test_a_client_that_stalls_inside_a_transaction_is_cut_off_after_a_while(on_postgres: Database) -> None:
+    statement = text("SHOW idle_in_transaction_session_timeout")
+    assert on_postgres.read(lambda tx: tx.execute(statement).scalar_one()) == "30s"

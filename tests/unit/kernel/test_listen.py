@@ -2,7 +2,7 @@ import threading
 import time
 
 import pytest
-from kernel_garden import Gardener, create_tables, eventually, opened, plant_garden, running
+from kernel_garden import NEVER_POLLS, Gardener, create_tables, eventually, opened, plant_garden, running
 
 import postgres
 from stratal.kernel.database import Database
@@ -13,13 +13,12 @@ def test_a_write_of_one_process_is_reconciled_by_the_engine_of_another_well_befo
     on_postgres: Database, garden_url: str
 ) -> None:
     gardener = Gardener()
-    with opened(garden_url) as elsewhere, running(elsewhere, gardener) as engine:
+    with opened(garden_url) as elsewhere, running(elsewhere, gardener, settings=NEVER_POLLS) as engine:
         listener = Listener(elsewhere.url, engine.wake)
         try:
             for name in ("first", "second"):
                 id = plant_garden(on_postgres, name)
-                # the poll interval is 30 seconds
-                eventually(lambda id=id: id in gardener.looks, within=3)
+                eventually(lambda id=id: id in gardener.looks)
         finally:
             listener.close()
 
@@ -49,14 +48,14 @@ def test_after_a_restart_of_the_server_it_listens_again() -> None:
         create_tables(database)
         listener = Listener(database.url, woken.set)
         try:
-            assert woken.wait(5)
+            assert woken.wait(30)
             woken.clear()
             server.stop()
             time.sleep(0.3)
             server.start()
-            assert woken.wait(10)  # it listens again, and something may have been missed
+            assert woken.wait(30)  # it listens again, and something may have been missed
             woken.clear()
             plant_garden(database)
-            assert woken.wait(5)
+            assert woken.wait(30)
         finally:
             listener.close()

@@ -11,6 +11,7 @@ from kernel_garden import (
     CATALOGUE,
     GARDEN,
     GARDENS,
+    NEVER_POLLS,
     PLANT,
     SETTINGS,
     Gardener,
@@ -29,15 +30,13 @@ from structlog.testing import capture_logs
 from stratal.kernel import work
 from stratal.kernel.access import SYSTEM
 from stratal.kernel.database import Database
-from stratal.kernel.engine import Engine
+from stratal.kernel.engine import Engine, EngineSettings
 from stratal.kernel.errors import Unavailable
 from stratal.kernel.journal import EVENT
 from stratal.kernel.kind import Catalogue
 from stratal.kernel.reconcile import Look, Observed, RecordReconciler, StillRemoving
 from stratal.kernel.state import State
 from stratal.kernel.work import LeaseLost
-
-NEVER_POLLS = replace(SETTINGS, poll=timedelta(minutes=10))
 
 
 def _at_rest(database: Database, id: int) -> bool:
@@ -70,7 +69,7 @@ def test_a_write_is_reconciled_well_before_the_next_poll(database: Database) -> 
     with running(database, Gardener(), settings=NEVER_POLLS):
         for size in (1, 2, 3):
             id = plant_garden(database, f"g{size}", size)
-            eventually(lambda id=id, size=size: garden(database, id).status.size == size, within=3)
+            eventually(lambda id=id, size=size: garden(database, id).status.size == size)
 
 
 def test_no_wake_up_is_lost_in_a_stream_of_writes(database: Database) -> None:
@@ -79,14 +78,14 @@ def test_no_wake_up_is_lost_in_a_stream_of_writes(database: Database) -> None:
         for size in range(60):
             resize(database, id, size)
             time.sleep(0.001 * (size % 4))
-        eventually(lambda: garden(database, id).status.size == 59, within=5)
-        eventually(lambda: _at_rest(database, id), within=5)
+        eventually(lambda: garden(database, id).status.size == 59)
+        eventually(lambda: _at_rest(database, id))
 
 
 def test_what_was_asked_before_the_engine_started_is_done(database: Database) -> None:
     id = plant_garden(database)
     with running(database, Gardener(), settings=NEVER_POLLS):
-        eventually(lambda: _at_rest(database, id), within=3)
+        eventually(lambda: _at_rest(database, id))
 
 
 def test_an_idle_engine_leaves_the_database_alone(database: Database) -> None:
@@ -125,6 +124,11 @@ def _count_calls(database: Database, name: str) -> Callable[[], int]:
     return lambda: len(calls)
 
 
+def _meet(others: threading.Barrier) -> None:
+    others.wait(30)
+    time.sleep(0.01)
+
+
 # -- looking -----------------------------------------------------------------------------------------
 
 
@@ -144,7 +148,8 @@ def test_the_end_of_a_creation_is_an_event_and_happens_once(database: Database) 
 
 
 def test_no_more_of_a_kind_are_reconciled_at_once_than_its_reconciler_says(database: Database) -> None:
-    gardener = Gardener(lambda resource, look: time.sleep(0.02), concurrency=2)
+    two = threading.Barrier(2)
+    gardener = Gardener(lambda resource, look: _meet(two), concurrency=2)
     ids = [plant_garden(database, f"g{number}") for number in range(8)]
     with running(database, gardener):
         eventually(lambda: all(_at_rest(database, id) for id in ids))
@@ -310,18 +315,28 @@ def test_a_look_that_fails_is_repeated_until_it_does_not(database: Database) -> 
         eventually(lambda: garden(database, id).state.state is State.ACTIVE)
 
 
-def test_the_pauses_between_failing_looks_grow_up_to_the_cap_with_jitter(on_sqlite: Database) -> None:
+def test_the_pauses_between_failing_looks_grow(on_sqlite: Database) -> None:
     settings = replace(
         SETTINGS, backoff_base=timedelta(milliseconds=40), backoff_cap=timedelta(milliseconds=160)
     )
-    gardener = _Failing(6, Unavailable(reason="rain"))
+    gardener = _Failing(4, Unavailable(reason="rain"))
     with running(on_sqlite, gardener, settings=settings):
         plant_garden(on_sqlite)
-        eventually(lambda: len(gardener.at) == 7)
+        eventually(lambda: len(gardener.at) == 5)
     pauses = [after - before for before, after in zip(gardener.at, gardener.at[1:], strict=False)]
-    least = [0.02, 0.04, 0.08, 0.08, 0.08, 0.08]
-    assert all(pause >= low for pause, low in zip(pauses, least, strict=True))
-    assert all(pause <= 2 * low + 0.1 for pause, low in zip(pauses, least, strict=True))
+    assert all(pause >= least for pause, least in zip(pauses, [0.02, 0.04, 0.08, 0.08], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("attempts", "full"), [(0, 0.5), (1, 1.0), (2, 2.0), (6, 32.0), (7, 60.0), (10**6, 60.0)]
+)
+def test_a_pause_is_anything_between_half_and_all_of_what_doubles_up_to_the_cap(
+    on_sqlite: Database, attempts: int, full: float
+) -> None:
+    engine = Engine(on_sqlite, CATALOGUE, [Gardener()], owner="here", settings=EngineSettings())
+    pauses = [engine._backoff(attempts).total_seconds() for _ in range(200)]
+    assert full / 2 <= min(pauses) < 0.6 * full
+    assert 0.9 * full < max(pauses) <= full
 
 
 def test_a_failure_that_repeats_is_one_event(database: Database) -> None:
@@ -345,7 +360,7 @@ def test_a_failure_is_recorded_whatever_its_message_holds(database: Database, te
     gardener = _Failing(1, ValueError(text))
     with running(database, gardener):
         id = plant_garden(database)
-        eventually(lambda: _at_rest(database, id), within=5)
+        eventually(lambda: _at_rest(database, id))
 
 
 def test_a_change_ends_the_back_off(on_sqlite: Database) -> None:
@@ -355,7 +370,7 @@ def test_a_change_ends_the_back_off(on_sqlite: Database) -> None:
         id = plant_garden(on_sqlite)
         eventually(lambda: work_row(on_sqlite, "garden", id).attempts == 1)
         resize(on_sqlite, id, 2)
-        eventually(lambda: garden(on_sqlite, id).status.size == 2, within=5)
+        eventually(lambda: garden(on_sqlite, id).status.size == 2)
 
 
 # -- leases ------------------------------------------------------------------------------------------
@@ -459,7 +474,7 @@ def test_leases_from_before_the_start_are_void_on_a_database_of_one_process(on_s
     hour = timedelta(hours=1)
     on_sqlite.write(lambda tx: work.claim(tx, owner="dead", lease=hour, most=9, room={"garden": 9}))
     with running(on_sqlite, Gardener(), settings=NEVER_POLLS):
-        eventually(lambda: _at_rest(on_sqlite, id), within=3)
+        eventually(lambda: _at_rest(on_sqlite, id))
 
 
 # -- stopping ----------------------------------------------------------------------------------------
