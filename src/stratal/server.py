@@ -204,7 +204,7 @@ class Server:
     def _open_database(self) -> Database:
         try:
             return Database(self.settings.database_url.get_secret_value(), observer=self.metrics)
-        except (ArgumentError, ImportError) as error:
+        except (ArgumentError, ImportError, ValueError) as error:  # the last for a port that is none
             # no chain: an error about a URL may show the password in it
             reason = f"is not the URL of a database that can be used here ({type(error).__name__})"
             raise Invalid(field="database_url", reason=reason) from None
