@@ -4,7 +4,7 @@ A document is kept as a file whose content is the spec's. As a program:
 
     crash_documents.py points                        print every crash point that there is in this process
     crash_documents.py script URL DIRECTORY          carry out SCRIPT beside a running engine, then end
-    crash_documents.py stream URL DIRECTORY NAME     make, change and delete documents until killed
+    crash_documents.py stream URL DIRECTORY NAME S   write documents, and die of SIGKILL after S seconds
     crash_documents.py serve URL DIRECTORY NAME      run an engine until killed
     crash_documents.py nursery                       for each order on stdin: fork, be one of the above, and
                                                      print what the child ended with
@@ -14,6 +14,7 @@ A line is printed before each operation, and another one when it has been acknow
 
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -304,7 +305,9 @@ def _carry_out(database: Database, phases: Any) -> None:
         wait_for_rest(database)
 
 
-def _stream(database: Database, name: str) -> None:
+def _stream(database: Database, name: str, seconds: float) -> None:
+    threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
+
     def go(thread: int) -> None:
         chance = random.Random(f"{name}-{thread}")
         mine: dict[str, int] = {}
@@ -366,7 +369,7 @@ def main(command: str, *arguments: str) -> None:
         _nursery()
         return
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    url, directory, name = (*arguments, str(os.getpid()))[:3]
+    url, directory, name, *rest = (*arguments, "script")
     database = Database(url)
     create_tables(database)
     shelf = (SlowShelf if command == "serve" else Shelf)(Path(directory), name)
@@ -376,7 +379,7 @@ def main(command: str, *arguments: str) -> None:
             case "script":
                 _carry_out(database, SCRIPT)
             case "stream":
-                _stream(database, name)
+                _stream(database, name, float(rest[0]))
             case _:
                 threading.Event().wait()
     database.close()

@@ -1,12 +1,11 @@
 """SIGKILL at every crash point of the engine and of a reconciler with side effects."""
 
 import signal
-from collections.abc import Generator
 from functools import cache
 from pathlib import Path
 
 import pytest
-from crash_programs import Nursery, assert_acknowledged, crash_points, nursery, recover
+from crash_programs import Nursery, assert_acknowledged, crash_points, recover
 
 _PASSAGES = (1, 2, 5)
 _points = cache(crash_points)
@@ -15,19 +14,6 @@ _points = cache(crash_points)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "crash_at" in metafunc.fixturenames:
         metafunc.parametrize("crash_at", [f"{point}#{n}" for point in _points() for n in _PASSAGES])
-
-
-@pytest.fixture(scope="session")
-def programs() -> Generator[Nursery]:
-    with nursery() as programs:
-        yield programs
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Path:
-    directory = tmp_path / "documents"
-    directory.mkdir()
-    return directory
 
 
 def test_a_process_killed_at_a_crash_point_loses_nothing_and_leaves_nothing_behind(
