@@ -318,7 +318,10 @@ def _simulated() -> storage.Backend:
         """There is nothing to make ready."""
 
     return storage.Backend(
-        canonical=canonical, prepare=prepare, open=lambda place: SimulatedDriver(SimulatedPlace(name=place))
+        canonical=canonical,
+        prepare=prepare,
+        open=lambda place: SimulatedDriver(SimulatedPlace(name=place)),
+        forgets=True,
     )
 
 

@@ -103,6 +103,13 @@ class Background:
             for key in [key for key in self._resting if key[0] == tree_id and key[1] not in wanted]:
                 del self._resting[key]
 
+    def cancel(self, layer: LayerId) -> None:
+        """Stop what is being done to a layer, if anything is. It may end all the same."""
+        with self._lock:
+            job = self._jobs.get(layer)
+        if job is not None and job.operation is not None:
+            job.operation.cancel()
+
     def submit(self, work: Callable[[], object]) -> None:
         """Run something that is not about one layer, such as reclaiming leftovers."""
         with self._lock:

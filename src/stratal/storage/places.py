@@ -21,6 +21,8 @@ class Backend:
     #: make the place ready for layers, once; idempotent
     prepare: Callable[[str], None]
     open: Callable[[str], LayerDriver]
+    #: whether all that such places hold ends with the process
+    forgets: bool = False
 
 
 class Places:
@@ -38,6 +40,11 @@ class Places:
             known = ", ".join(sorted(self._backends))
             raise Invalid(field="spec.driver", reason=f"{driver!r} is not one of the drivers here: {known}")
         return backend.canonical(place)
+
+    def forgets(self, driver: str) -> bool:
+        """Whether what a driver's places hold ends with the process."""
+        backend = self._backends.get(driver)
+        return backend is not None and backend.forgets
 
     def prepare(self, driver: str, place: str) -> None:
         """Make a place ready for layers. Raises BackendUnavailable."""

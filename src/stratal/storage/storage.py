@@ -33,6 +33,7 @@ from stratal.storage.places import Backend, Places
 from stratal.storage.tree.disks import Disks
 from stratal.storage.tree.model import TREE
 from stratal.storage.tree.reconcile import TreeReconciler
+from stratal.storage.tree.remaking import remake
 from stratal.storage.tree.view import TreeView
 from stratal.storage.vm_image.images import ImageSettings, VmImages
 from stratal.storage.vm_image.model import VM_IMAGE
@@ -110,6 +111,7 @@ class Storage:
                 work.ask(transaction, TREE.name, id)
 
         self._database.write(write)
+        remake(self._database, self.places)
         self.images.start()
         if first is None:  # a place that nothing was ever kept in has no leftovers
             self.background.submit(self.reclaim)

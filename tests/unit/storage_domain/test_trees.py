@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from dataclasses import replace
 
 import pytest
 from storage_installation import MEMBER, NEIGHBOUR, Installation, eventually, running
@@ -237,3 +238,54 @@ def test_many_disks_of_one_tree_live_side_by_side(anywhere: Installation) -> Non
         anywhere.gone(anywhere.volumes, id)
     anywhere.at_rest()
     assert len(anywhere.stored_layers()) == 2
+
+
+def test_a_layer_that_is_in_use_for_a_moment_is_waited_for_without_a_word(here: Installation) -> None:
+    volume = here.volume()
+    layer = here.layer_of(here.volumes, volume)
+    with here.driver().open_writing(layer) as writer:
+        writer.write(0, b"last words")
+        snap = here.create(here.snaps, name="moment", bs_volume_id=volume).id
+        time.sleep(0.5)
+    here.active(here.snaps, snap)
+    assert here.read(here.snaps, snap, 0, 10) == b"last words"
+    assert not [event for event, _ in here.events() if event in ("bs_snap_stuck", "reconcile_failed")]
+
+
+def test_a_layer_that_stays_in_use_is_told_of(here: Installation) -> None:
+    volume = here.volume()
+    layer = here.layer_of(here.volumes, volume)
+    with here.driver().open_writing(layer):
+        snap = here.create(here.snaps, name="moment", bs_volume_id=volume).id
+        eventually(lambda: here.show(here.snaps, snap).status.problem)
+        assert "is in use" in here.show(here.snaps, snap).status.problem
+    assert here.active(here.snaps, snap).status.problem is None
+
+
+def test_what_is_done_to_a_disk_stops_when_the_disk_is_deleted(here: Installation) -> None:
+    snap = here.snapshot(here.volume())
+    copy = here.clone(snap)
+    tree = here.tree_id(copy)
+    here.script.delay("stage", 1.0)
+    here.act(here.volumes, copy, "flatten")
+    eventually(lambda: here.storage.background.look(tree).busy)
+    here.remove(here.volumes, copy)
+    eventually(lambda: not here.storage.background.look(tree).busy)
+    here.at_rest()
+    assert len(here.stored_layers()) == 2
+
+
+def test_a_place_that_forgets_is_filled_again_when_the_next_process_starts(sqlite_url: str) -> None:
+    def forgetful() -> dict[str, Backend]:
+        return {"simulated": replace(Memory().backends()["simulated"], forgets=True)}
+
+    with running(sqlite_url, forgetful()) as here:
+        volume = here.volume()
+        snap = here.snapshot(volume)
+        copy = here.clone(snap)
+        here.remove(here.snaps, snap)
+    with running(sqlite_url, forgetful()) as here:
+        assert set(here.driver().survey().layers) == here.stored_layers()
+        here.update(here.volumes, copy, size_mb=2)
+        assert here.active(here.volumes, copy).status.problem is None
+        here.snapshot(volume, "another")

@@ -4,6 +4,8 @@ The only caller of drivers for what changes layers. Whatever it was killed at, i
 goes on from there.
 """
 
+import threading
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
@@ -18,7 +20,7 @@ from stratal.kernel.transaction import Transaction
 from stratal.storage.background import Background
 from stratal.storage.bs_policy.model import BS_POLICY, DEFAULT_CHAIN_LIMIT
 from stratal.storage.drivers.contract import LayerDriver, LayerId
-from stratal.storage.drivers.errors import BackendUnavailable, LayerDamaged
+from stratal.storage.drivers.errors import BackendUnavailable, LayerBusy, LayerDamaged
 from stratal.storage.layers import Delta, Graph, observe, record, remaining
 from stratal.storage.places import Places
 from stratal.storage.tree import rows
@@ -36,6 +38,11 @@ _ROUNDS: Final = 32
 _WHILE_BUSY: Final = timedelta(seconds=60)
 """How long to wait for work in the background, which asks for a look by itself when it ends."""
 
+_PATIENCE_SECONDS: Final = 5.0
+"""How long a layer may be in use by somebody else before that is called a problem."""
+
+_PATIENCE_POLL: Final = timedelta(seconds=0.25)
+
 Tree = Resource[TreeSpec, TreeStatus]
 
 
@@ -50,6 +57,9 @@ class TreeReconciler:
         self._background = background
         self._store = Store(TREE)
         self._policies = Store(BS_POLICY)
+        self._lock = threading.Lock()
+        #: since when layers have been found to be in use by others
+        self._busy_since: dict[tuple[int, LayerId], float] = {}
 
     def reconcile(self, resource: Tree, look: Look) -> Observed[TreeStatus]:
         stored = look.read(lambda tx: rows.load(tx, resource.id))
@@ -62,6 +72,7 @@ class TreeReconciler:
         except BackendUnavailable as error:
             self._note_problems(look, stored, dict.fromkeys(stored.graph.unsettled, error))
             raise
+        problems, hurry = self._patiently(resource.id, problems)
         self._note_problems(look, stored, problems)
         for layer, problem in problems.items():
             if isinstance(problem, StratalError):
@@ -71,7 +82,9 @@ class TreeReconciler:
             status = msgspec.structs.replace(resource.status, layer_num=len(stored.graph.layers))
             return Observed(status=status, settled=False, again_after=_WHILE_BUSY)
         if remains:
-            return Observed(status=resource.status, settled=False)
+            return Observed(
+                status=resource.status, settled=False, again_after=None if hurry else _PATIENCE_POLL
+            )
         return self._rest(resource, look, stored, driver)
 
     def remove(self, resource: Tree, look: Look) -> Gone:
@@ -132,6 +145,22 @@ class TreeReconciler:
         with RECORD:
             agreed = look.write(write)
         return stored.after(graph, delta) if agreed else look.read(lambda tx: rows.load(tx, tree_id))
+
+    def _patiently(
+        self, tree_id: int, problems: Mapping[LayerId, StratalError | str]
+    ) -> tuple[dict[LayerId, StratalError | str], bool]:
+        """Without the layers that are in use but for a moment: by a tool that ends, by what is reclaimed.
+
+        Returns the others, and whether there was no such layer.
+        """
+        now = time.monotonic()
+        busy = {(tree_id, id) for id, problem in problems.items() if isinstance(problem, LayerBusy)}
+        with self._lock:
+            for key in [key for key in self._busy_since if key[0] == tree_id and key not in busy]:
+                del self._busy_since[key]
+            since = {key[1]: self._busy_since.setdefault(key, now) for key in busy}
+        brief = {id for id, began in since.items() if now - began < _PATIENCE_SECONDS}
+        return {id: problem for id, problem in problems.items() if id not in brief}, not brief
 
     def _note_problems(
         self, look: Look, stored: rows.Stored, problems: Mapping[LayerId, StratalError | str]
