@@ -5,8 +5,8 @@ import time
 from dataclasses import replace
 
 import pytest
-from storage_installation import MEMBER, NEIGHBOUR, Installation, eventually, running
 
+from storage_installation import MEMBER, NEIGHBOUR, Installation, eventually, running
 from stratal.kernel.errors import Invalid
 from stratal.kernel.state import State
 from stratal.kernel.work import WORK
