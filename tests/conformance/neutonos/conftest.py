@@ -31,3 +31,15 @@ def admin(shared_server: RunningServer) -> Iterator[Client]:
 def unique() -> Callable[[str], str]:
     """Makes names that no other test of this process uses."""
     return lambda name: f"{name}-{next(_NUMBERS)}"
+
+
+@pytest.fixture(scope="session")
+def impatient_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server with other settings than the defaults: short of patience, open to pages and to guests."""
+    settings = {
+        "STRATAL_SERVER__BODY_TIMEOUT_SECONDS": "0.5",
+        "STRATAL_SERVER__CORS_ALLOW_ORIGINS": "https://console.example.org,https://other.example.org",
+        "STRATAL_IDENTITY__ANONYMOUS_USER": "guest",
+    }
+    with running_server(tmp_path_factory.mktemp("impatient"), environment=settings) as server:
+        yield server

@@ -112,7 +112,7 @@ def _rules() -> list[Rule]:
         add(endpoint, foreign, 202, 403, 403, 404, 404, 403, 403, 401)
     add("GET /bs-volumes/{id}/tree", own, 200, 403, 200, 200, 200, 200, 403, 401)
     add("GET /bs-volumes/{id}/tree", foreign, 200, 403, 200, 404, 404, 404, 403, 401)
-    # 409: nothing was uploaded yet. To see an image is not to have what is in it: auditors and observers do not
+    # 409: nothing was uploaded yet. Auditors and observers see an image, and not what is in it
     add("GET /vm-images/{id}/download", own, 409, 403, 403, 409, 409, 403, 403, 401)
     add("GET /vm-images/{id}/download", foreign, 409, 403, 403, 404, 404, 403, 403, 401)
     # 400: a snapshot is named in the body
