@@ -124,9 +124,6 @@ class Server:
         Returns the administrator's generated password when this is the first start, else None.
         """
         upgrade(self.database.engine)
-        if self.database.is_sqlite:
-            # nobody else uses this database, so whoever held a lease is dead
-            self.database.write(work.free_leases_of_the_dead)
         password = self.identity.bootstrap.prepare()
         self.database.write(
             lambda tx: self.cluster.nodes.register_this_node(

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from storage_installation import (
     ADMIN,
     MEMBER,
@@ -13,7 +14,6 @@ from storage_installation import (
     running,
     simulated,
 )
-
 from stratal.identity.project.model import PROJECT
 from stratal.kernel.errors import Conflict, Invalid, StratalError
 from stratal.kernel.store import Store

@@ -1,8 +1,8 @@
 """Volumes: made, written to, grown, rolled back, cloned, flattened, deleted."""
 
 import pytest
-from storage_installation import MEMBER, NEIGHBOUR, Installation, eventually
 
+from storage_installation import MEMBER, NEIGHBOUR, Installation, eventually
 from stratal.kernel.errors import Conflict, Invalid, NotFound
 from stratal.kernel.state import State
 from stratal.storage import Use
