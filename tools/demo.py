@@ -49,7 +49,7 @@ class Demo:
     # -- the server ----------------------------------------------------------------------------------
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "stratal", "serve", "--simulate", "--port", str(PORT)]
+        command = [sys.executable, "-m", "stratal", "serve", "--port", str(PORT)]
         command += ["--data-directory", str(DIRECTORY / "data")]
         with (DIRECTORY / "log").open("ab") as log, (DIRECTORY / "out").open("wb") as out:
             environment = {**os.environ, "STRATAL_METRICS_LISTEN": ""}
@@ -105,6 +105,17 @@ class Demo:
             time.sleep(0.01)
         raise ProofFailed(f"{plural} {id} does not become active")
 
+    def gone(self, plural: str, id: int) -> None:
+        deadline = time.monotonic() + 30
+        while self.http.get(f"/{plural}/{id}").status_code != 404:
+            if time.monotonic() > deadline:
+                raise ProofFailed(f"{plural} {id} does not go")
+            time.sleep(0.01)
+
+    def disk(self, name: str) -> bytes:
+        """The content of an image, as it is downloaded."""
+        return self.http.get(f"/vm-images/{self.ids[name]}/download").content
+
 
 # -- the story ---------------------------------------------------------------------------------------
 
@@ -149,6 +160,43 @@ def query(demo: Demo) -> None:
     prove(names == ["hall-2", "hall-1"], f"q and sort gave {names}")
 
 
+def image(demo: Demo) -> None:
+    raw, qcow2 = DIRECTORY / "disk.raw", DIRECTORY / "disk.qcow2"
+    raw.write_bytes(os.urandom(16 << 20) + bytes(48 << 20))
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, qcow2], check=True)
+    answer = demo.call("POST", "/vm-images/", {"name": "disk", "format": "qcow2"})
+    demo.ids["image"] = answer["metadata"]["id"]
+    with qcow2.open("rb") as content:
+        headers = {"content-type": "application/octet-stream"}
+        uploaded = demo.http.post(f"/vm-images/{demo.ids['image']}:upload", content=content, headers=headers)
+    prove(uploaded.status_code == 202, f"uploaded {qcow2.stat().st_size >> 20} MiB of qcow2")
+    demo.settled("vm-images", demo.ids["image"])
+    prove(demo.disk("image") == raw.read_bytes(), "the image holds, byte for byte, what was uploaded")
+
+
+def branches(demo: Demo) -> None:
+    policy = demo.call("GET", "/bs-policies/")["items"][0]["metadata"]["id"]
+    volume = demo.create(
+        "bs-volumes", name="root", bs_policy_id=policy, size_mb=64, vm_image_id=demo.ids["image"]
+    )
+    snapshots = [demo.create("bs-snaps", name=f"moment-{n}", bs_volume_id=volume) for n in range(3)]
+    demo.call("POST", f"/bs-volumes/{volume}/:rollback", {"bs_snap_id": snapshots[0]})
+    demo.settled("bs-volumes", volume)
+    branch = demo.create("bs-snaps", name="branch", bs_volume_id=volume)
+    clone = demo.call(
+        "POST", "/bs-volumes/:clone", {"name": "twin", "bs_snap_id": snapshots[1], "flatten": True}
+    )
+    demo.settled("bs-volumes", clone["metadata"]["id"])
+    demo.call("DELETE", f"/bs-snaps/{snapshots[1]}")
+    demo.gone("bs-snaps", snapshots[1])
+    prove(True, "rolled back, branched, cloned, flattened, and deleted a snapshot from the middle")
+    demo.ids["template"] = demo.create("vm-images", name="template", bs_snap_id=branch)
+    demo.call("DELETE", f"/vm-images/{demo.ids['image']}")
+    demo.gone("vm-images", demo.ids["image"])
+    whole = (DIRECTORY / "disk.raw").read_bytes()
+    prove(demo.disk("template") == whole, "a template of the branch reads right, though its image is deleted")
+
+
 def crash(demo: Demo) -> None:
     ids: list[int] = []
     for number in range(50):
@@ -181,6 +229,8 @@ STORY: list[tuple[str, Callable[[Demo], None]]] = [
     ("A project with a member", project),
     ("A data centre with rooms", data_centre),
     ("Find things", query),
+    ("An image of a disk", image),
+    ("A volume, and snapshots that branch", branches),
     ("kill -9 while it works", crash),
     ("Who did what", audit),
 ]
