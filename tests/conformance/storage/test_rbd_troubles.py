@@ -2,6 +2,7 @@
 
 # ruff: noqa: F401, F811  # fixtures are imported, and then named by parameters
 
+import contextlib
 import dataclasses
 import os
 import signal
@@ -231,6 +232,27 @@ def test_what_another_thread_is_making_is_no_leftover(
             go_on.set()
         making.result()
     assert driver.observe(root) is not None
+
+
+def test_a_process_that_was_taken_for_dead_gets_an_error_and_then_a_new_session(
+    ground: Ground, mirror: Mirror
+) -> None:
+    root = mirror.root()
+    mirror.write(root, 0, pattern(1, SIZE))
+    with pytest.raises(BackendUnavailable), mirror.driver.open_writing(root) as writer:  # noqa: PT012
+        with ground.rbd.Image(ground.ioctx, f"stratal-{root}", read_only=True) as image:
+            (watcher,) = image.watchers_list()
+        with ground.cluster.connected() as handle:
+            handle.blocklist_add(watcher["addr"], 60)
+            handle.wait_for_latest_osdmap()
+        writer.write(0, b"from the grave")
+        writer.flush()
+    with contextlib.suppress(BackendUnavailable):
+        mirror.driver.observe(root)
+    mirror.verify()
+    mirror.write(root, 0, b"alive")
+    mirror.verify()
+    assert mirror.driver.survey().leftovers == ()
 
 
 # A pool in trouble

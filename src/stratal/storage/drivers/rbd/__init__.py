@@ -11,8 +11,9 @@ compare-and-set transactions, so that every verb has one instant at which it hap
 (measured on loopback, with 30 levels 230 ms; the reads pay as well). And RBD can't hang a clone on another
 parent, so that a merge had to copy both layers into a new image. In a run, reading costs the same at any
 depth, and a merge is the removal of a snapshot, whose unshared objects the OSDs trim on their own: no data
-moves. Snapshots aren't free either: with 1,000 of them in one image it opens in 110 ms instead of 5 and
-writes the first byte of an object in 24 ms instead of 2. Hence runs of at most 128.
+moves. Snapshots aren't free either: with 1,000 of them in one image it opens in 110 ms instead of 5, and the
+next one takes 190 ms instead of 30. Hence runs of at most 256, which is where the 1,000th snapshot of a disk
+is cheapest (measured with 128, 256 and 400: 2.0, 1.8 and 2.8 times the first); writes don't notice them.
 
 **Merges across images.** A frozen layer with one child in another image is dropped from the catalogue, and
 its snapshot moves to RBD's trash namespace, where clones keep it and the last one to go takes it along

@@ -78,8 +78,14 @@ class Claims:
             with suppress(AlreadyThere), _JOIN:
                 self._pool.create(SESSIONS_IMAGE, 0, features=0)
             self._watching.enter_context(self._pool.open(SESSIONS_IMAGE))
-            record = _this_process()
-            self._catalogue.change(_JOIN, lambda tx: tx.put(address, record))
+            record, before = _this_process(), self._address
+
+            def body(tx: Transaction) -> None:
+                tx.put(address, record)
+                if before is not None:  # shut out: that session is over, though its process lives
+                    tx.drop(SessionRecord, before)
+
+            self._catalogue.change(_JOIN, body)
             self._address = address
             return address
 

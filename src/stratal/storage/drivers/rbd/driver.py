@@ -69,8 +69,10 @@ class RbdDriver:
 
     def close(self) -> None:
         """End the session. Nothing may be open; a driver that is used again connects again."""
-        self._claims.leave()
-        self._pool.disconnect()
+        try:
+            self._claims.leave()
+        finally:
+            self._pool.disconnect()
 
     # Looking.
 

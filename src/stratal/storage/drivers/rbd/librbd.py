@@ -227,7 +227,8 @@ class Pool:
         """Connect unless that is done, and anew where the cluster has shut the old connection out."""
         with self._lock:
             if self._shut_out:
-                self.disconnect()
+                # Not closed: other threads may be in the middle of a call, which keeps what it needs alive.
+                self._cluster = self._ioctx = None
             if self._cluster is None:
                 self._connect()
 

@@ -24,8 +24,8 @@ class RbdPlace:
     timeout_seconds: int = 15
     #: of new images; a power of two. Also the granularity of extents: the unit of object maps
     object_bytes: int = 4 * 2**20
-    #: snapshots in one image before the next layer starts a new one; __init__ tells where 128 comes from
-    run_length: int = 128
+    #: snapshots in one image before the next layer starts a new one; __init__ tells where 256 comes from
+    run_length: int = 256
 
     def __str__(self) -> str:
         return f"pool {self.pool}" + (f"/{self.namespace}" if self.namespace else "")
