@@ -13,8 +13,10 @@ import asyncio
 import random
 import sqlite3
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
@@ -24,6 +26,7 @@ from sqlalchemy.pool import QueuePool
 
 from stratal.kernel.clock import Clock, Entropy, SystemClock, SystemEntropy
 from stratal.kernel.failures import OutcomeUnknown, explained, is_certainly_undone, may_be_repeated
+from stratal.kernel.prepared import driver_of
 from stratal.kernel.query import register_sqlite_functions
 from stratal.kernel.transaction import Transaction
 from stratal.kernel.work import write_down
@@ -83,12 +86,14 @@ class Database:
         #: called after each durable transaction that asked for work
         self.on_work: Callable[[], None] = lambda: None
         self._readers = ThreadPoolExecutor(_READ_THREADS, thread_name_prefix="db-read")
+        #: SQLite's connections that nobody reads from now: taking one from SQLAlchemy's pool costs more than
+        #: to read a row
+        self._idle: deque[Connection] = deque()
         if self.is_sqlite:
             self.engine = _sqlite_engine(self.url, immediate=False)
             self._writer = GroupCommitWriter(
                 _sqlite_engine(self.url, immediate=True), self._perform, self._committed, observer
             )
-            self._viewer = self.engine
         else:
             self.engine = _postgresql_engine(self.url)
             self._viewer = self.engine.execution_options(isolation_level="REPEATABLE READ")
@@ -99,7 +104,7 @@ class Database:
         """Run `work` on one consistent view, in this thread. What it writes is undone."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                with self._viewer.connect() as connection:
+                with self._view() as connection:
                     return work(self._begin(connection))
             except _FAILURES as error:
                 if attempt < _ATTEMPTS and _connection_was_stale(error):
@@ -149,10 +154,36 @@ class Database:
         """Finish what was accepted, then let go of everything."""
         self._readers.shutdown()
         if self.is_sqlite:
+            while self._idle:
+                self._idle.pop().close()
             self._writer.close()
         else:
             self._writers.shutdown()
         self.engine.dispose()
+
+    @contextmanager
+    def _view(self) -> Generator[Connection]:
+        """A connection that sees one moment, whatever is asked on it."""
+        if not self.is_sqlite:
+            with self._viewer.connect() as connection:
+                yield connection
+            return
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self.engine.connect()
+        try:
+            view = connection.begin()
+            try:
+                yield connection
+            finally:
+                view.rollback()
+        except _FAILURES:
+            connection.close()
+            raise
+        finally:
+            if not connection.closed:
+                self._idle.append(connection)
 
     def _begin(self, connection: Connection) -> Transaction:
         return Transaction(connection, self.clock, self.entropy)
@@ -240,7 +271,7 @@ def _sqlite_engine(url: URL, *, immediate: bool) -> Engine:
         register_sqlite_functions(connection)
 
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        driver_of(connection).execute("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", begin)

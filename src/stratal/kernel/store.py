@@ -13,6 +13,7 @@ from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, func, selec
 from stratal.kernel.fields import Spec, Status
 from stratal.kernel.kind import Kind
 from stratal.kernel.labels import Label, labels_of, labels_of_one
+from stratal.kernel.prepared import Prepared
 from stratal.kernel.state import ResourceState, derive_state
 from stratal.kernel.transaction import Transaction
 
@@ -64,15 +65,16 @@ class Store(Generic[S, T]):
             .join_from(self._spec, self._status, self._spec.c.id == self._status.c.id)
             .where(self._spec.c.deleted_at.is_(None))
         )
-        self._one = self._all.where(self._spec.c.id == bindparam("wanted"))
-        self._locked = self._one.with_for_update(of=self._spec)
+        one = self._all.where(self._spec.c.id == bindparam("wanted"))
+        self._one = Prepared(one)
+        self._locked = Prepared(one.with_for_update(of=self._spec))
+        self._shared = Prepared(one.with_for_update(of=self._spec, read=True))
         wanted: BindParameter[Any] = bindparam("wanted", expanding=True)
         self._many_locked = (
             self._all.where(self._spec.c.id.in_(wanted))
             .order_by(self._spec.c.id)
             .with_for_update(of=self._spec)
         )
-        self._shared = self._one.with_for_update(of=self._spec, read=True)
         # the columns that these set are the keys of what they are executed with
         self._change_spec = update(self._spec).where(self._spec.c.id == bindparam("wanted"))
         self._change_spec_seen = self._change_spec.returning(
@@ -86,17 +88,17 @@ class Store(Generic[S, T]):
         self, transaction: Transaction, id: int, *, lock: bool = False, labels: bool = True
     ) -> Resource[S, T] | None:
         """The resource, or None. With `lock`, nobody else changes its spec until the transaction ends."""
-        row = transaction.execute(self._locked if lock else self._one, {"wanted": id}).first()
-        if row is None:
+        rows = transaction.rows(self._locked if lock else self._one, {"wanted": id})
+        if not rows:
             return None
-        return self._resource(row, labels_of_one(transaction, self.kind.name, id) if labels else [])
+        return self._resource(rows[0], labels_of_one(transaction, self.kind.name, id) if labels else [])
 
     def hold(self, transaction: Transaction, id: int) -> Resource[S, T] | None:
         """The resource without its labels, or None. Nobody changes its spec until the transaction ends, but
         any number of transactions may hold it.
         """
-        row = transaction.execute(self._shared, {"wanted": id}).first()
-        return None if row is None else self._resource(row, [])
+        rows = transaction.rows(self._shared, {"wanted": id})
+        return self._resource(rows[0], []) if rows else None
 
     def lock(self, transaction: Transaction, ids: Sequence[int]) -> list[Resource[S, T]]:
         """Those of these resources that there are, without their labels. Nobody else changes their specs

@@ -14,6 +14,7 @@ from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.dml import ReturningInsert
 
 from stratal.kernel.clock import Clock, Entropy
+from stratal.kernel.prepared import Prepared
 
 
 class Transaction:
@@ -40,6 +41,10 @@ class Transaction:
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> CursorResult[Any]:
         return self._connection.execute(statement, parameters)
+
+    def rows(self, prepared: Prepared, parameters: Mapping[str, Any]) -> Sequence[Any]:
+        """The rows that a prepared SELECT finds."""
+        return prepared.rows(self._connection, parameters)
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that knows ON CONFLICT, in the dialect of this database."""

@@ -11,13 +11,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
 from structlog import get_logger
 
 from stratal.kernel.errors import Unavailable
 from stratal.kernel.failures import explained
+from stratal.kernel.prepared import driver_of
 from stratal.kernel.transaction import Transaction
 
 log: Any = get_logger(__name__)
@@ -143,7 +144,7 @@ class GroupCommitWriter:
 
     def _attempt(self, connection: Connection, job: _Job) -> Callable[[], None]:
         # on the driver's own connection: these two cost more in SQLAlchemy than half a change does
-        driver = _driver(connection)
+        driver = driver_of(connection)
         driver.execute("SAVEPOINT job")
         try:
             result, transaction = self._perform(connection, job.work)
@@ -166,7 +167,3 @@ class GroupCommitWriter:
             driver.execute("RELEASE job")
         except Exception:
             raise _BatchBrokenError from error
-
-
-def _driver(connection: Connection) -> sqlite3.Connection:
-    return cast(sqlite3.Connection, connection.connection.driver_connection)

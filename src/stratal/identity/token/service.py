@@ -24,6 +24,7 @@ from stratal.kernel.access import Access
 from stratal.kernel.database import Database
 from stratal.kernel.errors import Invalid, Unauthenticated
 from stratal.kernel.journal import AuditStatus, Level, record_audit, record_event
+from stratal.kernel.prepared import Prepared
 from stratal.kernel.transaction import Transaction
 
 _REFUSED = "the name or the password is wrong, or this user may not log in now"
@@ -186,10 +187,10 @@ class TokenService:
 
         Raises Unauthenticated for a token that is unknown, ended or expired, or whose user is.
         """
-        row = transaction.execute(_OWNER_OF_TOKEN, {"digest": _digest(token), "now": transaction.now}).first()
-        if row is None:
+        rows = transaction.rows(_OWNER_OF_TOKEN, {"digest": _digest(token), "now": transaction.now})
+        if not rows:
             raise Unauthenticated(reason="the token is unknown or has expired")
-        return _caller(row, client_ip, request_id)
+        return _caller(rows[0], client_ip, request_id)
 
     def anonymous(
         self, transaction: Transaction, name: str, *, client_ip: str, request_id: str
@@ -313,7 +314,9 @@ def _callers(source: FromClause, project_id: ColumnElement[int | None]) -> Selec
     )
 
 
-_OWNER_OF_TOKEN = _callers(TOKEN.join(_users, _users.c.id == TOKEN.c.user_id), TOKEN.c.project_id).where(
-    TOKEN.c.digest == bindparam("digest"), TOKEN.c.expires_at > bindparam("now")
+_OWNER_OF_TOKEN = Prepared(
+    _callers(TOKEN.join(_users, _users.c.id == TOKEN.c.user_id), TOKEN.c.project_id).where(
+        TOKEN.c.digest == bindparam("digest"), TOKEN.c.expires_at > bindparam("now")
+    )
 )
 _USER_BY_NAME = _callers(_users, _users.c.default_project_id).where(_users.c.name == bindparam("name"))
