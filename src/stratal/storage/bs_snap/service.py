@@ -18,6 +18,7 @@ from stratal.storage.bs_volume.model import BS_VOLUME, BsVolumeSpec, BsVolumeSta
 from stratal.storage.layers import NameKind
 from stratal.storage.tree.disks import Disks
 from stratal.storage.tree.rows import name_of
+from stratal.storage.tree.waking import leave_to_tree
 
 Snapshot = Resource[BsSnapSpec, BsSnapStatus]
 
@@ -41,6 +42,7 @@ class BsSnapService(ResourceService[BsSnapSpec, BsSnapStatus]):
         self._disks.snapshot(
             transaction, name_of(NameKind.HEAD, volume.id), name_of(NameKind.SNAPSHOT, snapshot.id)
         )
+        leave_to_tree(transaction, snapshot)
         return snapshot
 
     def new(self, transaction: Transaction, access: Access, body: BsSnapCreate) -> Change:

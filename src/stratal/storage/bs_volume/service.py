@@ -33,6 +33,7 @@ from stratal.storage.bs_volume.use import UseOf
 from stratal.storage.layers import NameKind
 from stratal.storage.tree.disks import Disks
 from stratal.storage.tree.rows import name_of
+from stratal.storage.tree.waking import leave_to_tree
 
 _MOST_NAMED = 5
 
@@ -73,6 +74,7 @@ class BsVolumeService(ResourceService[BsVolumeSpec, BsVolumeStatus]):
                 place=policy.place,
                 size_bytes=size_bytes,
             )
+        leave_to_tree(transaction, volume)
         return volume
 
     def clone(self, transaction: Transaction, access: Access, body: BsVolumeClone) -> Volume:
@@ -164,7 +166,9 @@ class BsVolumeService(ResourceService[BsVolumeSpec, BsVolumeStatus]):
             # a snapshot from before a flattening shares again what was shared then
             "flattened": volume.spec.flattened and not shares,
         }
-        return self.change(transaction, access, volume, "rollback", change)
+        volume = self.change(transaction, access, volume, "rollback", change)
+        leave_to_tree(transaction, volume)
+        return volume
 
     # -- what several of these need -------------------------------------------------------------------
 

@@ -38,6 +38,9 @@ _ROUNDS: Final = 32
 _WHILE_BUSY: Final = timedelta(seconds=60)
 """How long to wait for work in the background, which asks for a look by itself when it ends."""
 
+_COUNT_AFTER: Final = timedelta(seconds=1)
+"""How long a tree must have been left alone before it is weighed and counted, and chains are shortened."""
+
 _PATIENCE_SECONDS: Final = 5.0
 """How long a layer may be in use by somebody else before that is called a problem."""
 
@@ -62,7 +65,7 @@ class TreeReconciler:
         self._busy_since: dict[tuple[int, LayerId], float] = {}
 
     def reconcile(self, resource: Tree, look: Look) -> Observed[TreeStatus]:
-        stored = look.read(lambda tx: rows.load(tx, resource.id))
+        stored = found = look.read(lambda tx: rows.load(tx, resource.id))
         if not stored.graph.layers and not stored.graph.names:
             look.write(lambda tx: self._store.mark(tx, resource.id, {"deletion_begin": tx.now}))
             return Observed(status=msgspec.structs.replace(resource.status, layer_num=0), settled=False)
@@ -85,6 +88,10 @@ class TreeReconciler:
             return Observed(
                 status=resource.status, settled=False, again_after=None if hurry else _PATIENCE_POLL
             )
+        if stored is not found:
+            # counting can wait until nothing happens any more; those who wait for their disks cannot
+            status = msgspec.structs.replace(resource.status, layer_num=len(stored.graph.layers))
+            return Observed(status=status, again_after=_COUNT_AFTER)
         return self._rest(resource, look, stored, driver)
 
     def remove(self, resource: Tree, look: Look) -> Gone:

@@ -1,8 +1,10 @@
 """Asking for a look at the resources that need a layer. Called by the reconciler of trees."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from stratal.kernel import work
+from stratal.kernel.store import Resource
 from stratal.kernel.transaction import Transaction
 from stratal.storage.drivers.contract import LayerId
 from stratal.storage.layers import Graph, Name, NameKind
@@ -15,6 +17,17 @@ def wake(transaction: Transaction, names: Iterable[Name]) -> None:
     for name in names:
         if name.kind in KIND_OF:
             work.ask(transaction, KIND_OF[name.kind], int(name.id))
+
+
+def leave_to_tree(transaction: Transaction, resource: Resource[Any, Any]) -> None:
+    """Ask for no look at a resource and what it refers to in a request that asks for the tree.
+
+    The tree asks for them as soon as there is something to see. Looks before that would only keep it, and
+    the user who waits, from the database.
+    """
+    transaction.asked.discard((resource.kind.name, resource.id))
+    for reference in resource.kind.references:
+        transaction.asked.discard((reference.kind, getattr(resource.spec, reference.field)))
 
 
 def named(graph: Graph, layers: Iterable[LayerId]) -> set[Name]:
