@@ -14,7 +14,8 @@ import msgspec
 from stratal.kernel.effects import Effect
 from stratal.storage.drivers.contract import LayerId
 from stratal.storage.drivers.errors import BackendUnavailable, LayerNotFound
-from stratal.storage.drivers.rbd.librbd import Contended, Pool
+from stratal.storage.drivers.rbd.answers import Contended
+from stratal.storage.drivers.rbd.pool import Pool
 
 _T = TypeVar("_T")
 _Record = TypeVar("_Record", bound="Record")

@@ -18,6 +18,7 @@ from pathlib import Path
 from stratal.kernel.effects import Effect
 from stratal.storage.drivers.contract import LayerId
 from stratal.storage.drivers.errors import BackendUnavailable, LayerBusy, NoSpace
+from stratal.storage.drivers.rbd.answers import AlreadyThere, NotThere
 from stratal.storage.drivers.rbd.catalogue import (
     Catalogue,
     Claim,
@@ -26,8 +27,9 @@ from stratal.storage.drivers.rbd.catalogue import (
     Transaction,
     key_of,
 )
-from stratal.storage.drivers.rbd.librbd import AlreadyThere, Image, NotThere, Pool
+from stratal.storage.drivers.rbd.image import Image
 from stratal.storage.drivers.rbd.place import SESSIONS_IMAGE
+from stratal.storage.drivers.rbd.pool import Pool
 
 _JOIN = Effect("rbd.session.join")
 _LEAVE = Effect("rbd.session.leave")

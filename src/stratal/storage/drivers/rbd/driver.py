@@ -32,13 +32,15 @@ from stratal.storage.drivers.errors import (
 )
 from stratal.storage.drivers.operation import Operation
 from stratal.storage.drivers.rbd import moves
+from stratal.storage.drivers.rbd.answers import NotThere
 from stratal.storage.drivers.rbd.catalogue import Catalogue, LayerRecord, Transaction
 from stratal.storage.drivers.rbd.claims import Claims, Mode
 from stratal.storage.drivers.rbd.extents import Extents
 from stratal.storage.drivers.rbd.handles import RbdReader, RbdWriter
-from stratal.storage.drivers.rbd.librbd import Image, NotThere, Pool, Snapshot
+from stratal.storage.drivers.rbd.image import Image, Snapshot
 from stratal.storage.drivers.rbd.making import Making
 from stratal.storage.drivers.rbd.place import RbdPlace
+from stratal.storage.drivers.rbd.pool import Pool
 from stratal.storage.drivers.rbd.tidying import Tidying
 
 _CONTINUE = Effect("rbd.child.continue")

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stratal.storage.drivers.contract import Extent, LayerId
+from stratal.storage.drivers.rbd.answers import NotThere
 from stratal.storage.drivers.rbd.catalogue import Catalogue, LayerRecord
-from stratal.storage.drivers.rbd.librbd import Change, Image, NotThere, Pool
+from stratal.storage.drivers.rbd.image import Change, Image
+from stratal.storage.drivers.rbd.pool import Pool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Open layers, as `driver` hands them out: `LayerReader` and `LayerWriter` over an open image."""
 
 from stratal.storage.drivers.contract import Location
-from stratal.storage.drivers.rbd.librbd import Image
+from stratal.storage.drivers.rbd.image import Image
 
 # librbd takes larger ones too, but holds all of it in memory once more.
 _MOST_BYTES = 16 * 2**20

@@ -23,17 +23,12 @@ from stratal.storage.drivers.errors import (
     SourceRefused,
 )
 from stratal.storage.drivers.operation import Operation
+from stratal.storage.drivers.rbd.answers import AlreadyThere, NotThere
 from stratal.storage.drivers.rbd.catalogue import Catalogue, ImageRecord, LayerRecord, Transaction
 from stratal.storage.drivers.rbd.claims import Claims
-from stratal.storage.drivers.rbd.librbd import (
-    FEATURES,
-    TOLERATED_FEATURES,
-    AlreadyThere,
-    Image,
-    NotThere,
-    Pool,
-)
+from stratal.storage.drivers.rbd.image import FEATURES, TOLERATED_FEATURES, Image
 from stratal.storage.drivers.rbd.place import IMAGE_PREFIX, RbdPlace, image_name
+from stratal.storage.drivers.rbd.pool import Pool
 from stratal.storage.drivers.rbd.tidying import Tidying
 from stratal.storage.images import ImageFacts, ImageFormat, ImageRefused, tool
 from stratal.storage.images.conversion import address

@@ -14,6 +14,7 @@ import msgspec
 from stratal.kernel.effects import Effect
 from stratal.storage.drivers.contract import LayerId
 from stratal.storage.drivers.rbd import moves
+from stratal.storage.drivers.rbd.answers import InUse, NotThere
 from stratal.storage.drivers.rbd.catalogue import (
     Catalogue,
     ClaimsRecord,
@@ -24,7 +25,8 @@ from stratal.storage.drivers.rbd.catalogue import (
     key_of,
 )
 from stratal.storage.drivers.rbd.claims import Claims
-from stratal.storage.drivers.rbd.librbd import Image, InUse, NotThere, Pool, Snapshot
+from stratal.storage.drivers.rbd.image import Image, Snapshot
+from stratal.storage.drivers.rbd.pool import Pool
 
 _REMOVE_SNAPSHOT = Effect("rbd.snapshot.remove")
 _DISCARD = Effect("rbd.head.discard")
