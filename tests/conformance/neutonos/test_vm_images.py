@@ -3,6 +3,7 @@
 import hashlib
 import struct
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -294,8 +295,16 @@ def test_a_lying_checksum_is_refused_and_another_upload_may_follow(
     status = reaches(admin, id, "failed")
     assert checksum.removeprefix("sha256:") in status["problem"]
     assert status["uploaded_byte"] == 0
-    assert not (shared_server.directory / "data" / "uploads" / f"{id}.upload").exists()
+    nothing_is_left_of(shared_server, id)
     assert upload(admin, id, disk.read_bytes()).status_code == 400
+
+
+def nothing_is_left_of(server: RunningServer, id: int, seconds: float = 20.0) -> None:
+    """Wait until the upload's file is gone: whoever was about to go on with it may hold it for a moment."""
+    deadline = time.monotonic() + seconds
+    while (server.directory / "data" / "uploads" / f"{id}.upload").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def hostile_images(directory: Path) -> dict[str, tuple[str, Path]]:
@@ -350,7 +359,7 @@ def test_an_image_with_a_trap_is_refused_and_leaves_nothing(
     assert answer.status_code == 400, answer.text
     assert answer.json()["details"]["remedy"]
     assert reaches(admin, id, "failed")["problem"] == answer.json()["message"]
-    assert not (shared_server.directory / "data" / "uploads" / f"{id}.upload").exists()
+    nothing_is_left_of(shared_server, id)
     assert admin.get(f"/vm-images/{id}/download").status_code == 409
     assert admin.delete(f"/vm-images/{id}").status_code == 202
     admin.gone("vm-images", id)

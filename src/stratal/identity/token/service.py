@@ -104,9 +104,15 @@ class TokenService:
             may_try=row.enabled and (row.login_allowed or lock_over),
         )
 
+    def _held_candidate(self, transaction: Transaction, user_id: int, name: str) -> _Candidate | None:
+        """The candidate as it is now, and stays until the transaction ends: logins of a user take turns."""
+        _hold(transaction, user_id)
+        # a statement of its own: the one that waits for a lock does not see all that changed meanwhile
+        return self._candidate(transaction, name)
+
     def _failed(self, transaction: Transaction, access: Access, user: _Candidate, name: str) -> None:
         self._audit(transaction, access, "login", user.id, name, AuditStatus.FAILED)
-        again = self._candidate(transaction, name)
+        again = self._held_candidate(transaction, user.id, name)
         if again is None or not again.may_try:
             # somebody locked them out while we verified: neither for longer, nor for less, than they meant
             return
@@ -140,7 +146,7 @@ class TokenService:
     def _succeeded(
         self, transaction: Transaction, access: Access, user: _Candidate, body: Login, better: str | None
     ) -> Session:
-        again = self._candidate(transaction, body.name)
+        again = self._held_candidate(transaction, user.id, body.name)
         if again is None or not again.may_try or again.verifier != user.verifier:
             raise Unauthenticated(reason=_REFUSED)  # locked out, disabled or changed while we verified
         session = self._issue(transaction, user.id, self._project_of_login(transaction, user, body))
@@ -167,9 +173,11 @@ class TokenService:
 
     def reauthenticate(self, transaction: Transaction, access: Access, token: str, body: Reauth) -> Session:
         """Swap the token for one that is for another project. The old one ends."""
+        _hold(transaction, access.user_id)
+        if transaction.execute(delete(TOKEN).where(TOKEN.c.digest == _digest(token))).rowcount == 0:
+            raise Unauthenticated(reason="the token has just been ended")
         self._check_may_enter(transaction, access.user_id, body.project_id)
         session = self._issue(transaction, access.user_id, body.project_id)
-        transaction.execute(delete(TOKEN).where(TOKEN.c.digest == _digest(token)))
         self._audit(
             transaction,
             access,
@@ -279,6 +287,11 @@ def _caller(row: Any, client_ip: str, request_id: str) -> tuple[Access, bool]:
         request_id=request_id,
     )
     return access, row.force_password_change
+
+
+def _hold(transaction: Transaction, user_id: int) -> None:
+    """Keep everybody else from changing the user until the transaction ends."""
+    transaction.execute(select(_users.c.id).where(_users.c.id == user_id).with_for_update())
 
 
 def _digest(token: str) -> str:
