@@ -159,10 +159,9 @@ class Intake:
         image, arrival = self._database.read(
             lambda tx: (self._service.store.get(tx, id, labels=False), self._service.arrival(tx, id))
         )
-        if image is None or image.spec.deletion_begin is not None:
+        if image is None or image.spec.deletion_begin is not None or arrival.refusal:
+            # to hold the file was to make it again, if whoever refused or deleted the image was quicker
             self._spool.remove(id)
-            return
-        if arrival.refusal:
             return
         if arrival.import_path and not arrival.complete:
             self._copy(image, file, arrival.import_path)
