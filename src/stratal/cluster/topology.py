@@ -5,13 +5,14 @@ woken whenever something directly below comes, goes, moves or counts anew, so nu
 level at a time.
 """
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from sqlalchemy import bindparam, func, select
 
 from stratal.kernel.fields import Spec, Status, count_field
 from stratal.kernel.kind import AnyKind, Kind
+from stratal.kernel.prepared import Prepared
 from stratal.kernel.reconcile import RecordReconciler
 from stratal.kernel.store import Resource
 from stratal.kernel.transaction import Transaction
@@ -45,13 +46,13 @@ class CountingReconciler(RecordReconciler[S, T]):
         # only a child that is itself a level counts nodes; below a chassis the children are the nodes
         counted = child_status.c.get("node_num")
         nodes = func.count() if counted is None else func.coalesce(func.sum(counted), 0)
-        self._count = (
+        self._count = Prepared(
             select(func.count(), nodes)
             .join_from(child_spec, child_status, child_spec.c.id == child_status.c.id)
             .where(child_spec.c.deleted_at.is_(None), child_spec.c[parent_field] == bindparam("parent"))
         )
 
     def observe(self, transaction: Transaction, resource: Resource[S, T]) -> T:
-        below: Any = transaction.execute(self._count, {"parent": resource.id}).one()
+        [below] = transaction.rows(self._count, {"parent": resource.id})
         # SUM of bigint is a NUMERIC on PostgreSQL
         return msgspec.structs.replace(resource.status, child_num=below[0], node_num=int(below[1]))

@@ -5,6 +5,7 @@ them. An audit row is `running` from the request until the reconciler that the r
 rest, which is when the user got what was asked for.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy import Index, bindparam, select, update
 
 from stratal.kernel.access import Access
 from stratal.kernel.kind import RecordKind
+from stratal.kernel.prepared import Prepared
 from stratal.kernel.transaction import Transaction
 
 
@@ -94,9 +96,13 @@ Index(
 )
 Index("ix_audit_log_resource", AUDIT_LOG.table.c.resource_type, AUDIT_LOG.table.c.resource_id)
 
-_INSERT_EVENT = EVENT.table.insert()
-_INSERT_AUDIT = AUDIT_LOG.table.insert()
-_FINISH_AUDITS = (
+_INSERT_EVENT = Prepared(
+    EVENT.table.insert(), [name for name in Event.__struct_fields__ if name not in ("id", "node_id")]
+)
+_INSERT_AUDIT = Prepared(
+    AUDIT_LOG.table.insert(), [name for name in AuditLog.__struct_fields__ if name != "id"]
+)
+_FINISH_AUDITS = Prepared(
     update(AUDIT_LOG.table)
     .where(
         AUDIT_LOG.table.c.resource_type == bindparam("of"),
@@ -119,7 +125,7 @@ def record_event(
     project_id: int | None = None,
     data: dict[str, Any] | None = None,
 ) -> None:
-    transaction.execute(
+    transaction.run(
         _INSERT_EVENT,
         {
             "event": event,
@@ -149,7 +155,7 @@ def record_audit(
     message: str | None = None,
 ) -> None:
     """Write down a call. With a status other than `running` it is finished as of now."""
-    transaction.execute(
+    transaction.run(
         _INSERT_AUDIT,
         {
             "user_id": access.user_id,
@@ -174,7 +180,13 @@ def record_audit(
 
 def finish_audits(transaction: Transaction, resource_type: str, resource_id: int) -> None:
     """The reconciler of this resource came to rest: what was asked of it has been done."""
-    transaction.execute(_FINISH_AUDITS, {"of": resource_type, "one": resource_id, "now": transaction.now})
+    finish_all_audits(transaction, resource_type, [resource_id])
+
+
+def finish_all_audits(transaction: Transaction, resource_type: str, resource_ids: Iterable[int]) -> None:
+    """`finish_audits` for many of one kind."""
+    of_kind = {"of": resource_type, "now": transaction.now}
+    transaction.run(_FINISH_AUDITS, *({**of_kind, "one": id} for id in resource_ids))
 
 
 def last_event(transaction: Transaction, resource_type: str, resource_id: int) -> str | None:

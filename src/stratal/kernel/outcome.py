@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from stratal.kernel import work
 from stratal.kernel.fields import Spec, Status
-from stratal.kernel.journal import Level, finish_audits, record_event
+from stratal.kernel.journal import Level, finish_all_audits, finish_audits, record_event
 from stratal.kernel.labels import drop_labels
 from stratal.kernel.reconcile import Gone, Observed, RecordReconciler, StillRemoving
 from stratal.kernel.store import Resource, Store
@@ -56,8 +56,11 @@ def observe_together(
     also = {key for before in live.values() for key in _referenced(before)}
     quiet = work.confirm_all(transaction, list(live), also)
     for lease, before in live.items():
-        result = Observed(status=seen[lease])
-        _record(transaction, store, lease, before, result, nothing_new_asked=lease in quiet)
+        _observe(transaction, store, before, seen[lease], [])
+        if lease in quiet and before.spec.creation_finish is None:
+            _finish_creation(transaction, store, before)
+    finish_all_audits(transaction, store.kind.name, [lease.id for lease in quiet])
+    work.release_all(transaction, list(live))
     return [lease for lease in leases if lease not in live]
 
 

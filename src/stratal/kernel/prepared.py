@@ -1,7 +1,7 @@
-"""SELECTs that every request runs: compiled once, and on SQLite executed by the driver itself.
+"""Statements that every request runs: compiled once, and on SQLite executed by the driver itself.
 
 SQLAlchemy takes about 40 µs to execute a statement that SQLite answers in 5. Where a request asks for two or
-three rows by their keys, that is most of its time. Called by `store`, `labels` and identity's tokens.
+three rows by their keys, that is most of its time. Called through `transaction`.
 """
 
 import sqlite3
@@ -9,23 +9,39 @@ from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Connection, Dialect, Select
+from sqlalchemy import Connection, Delete, Dialect, Insert, Select, Update
+
+Parameters = Mapping[str, Any]
+Statement = Select[*tuple[Any, ...]] | Insert | Update | Delete
 
 
 class Prepared:
-    """A SELECT with parameters, each of which has one value: no IN over a list."""
+    """A statement with parameters, each of which has one value: no IN over a list.
 
-    def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
+    An INSERT or UPDATE is given the `columns` that its parameters will set.
+    """
+
+    def __init__(self, statement: Statement, columns: Sequence[str] | None = None) -> None:
         self._statement = statement
-        self._on_sqlite: _OnSqlite | None = None
+        self._columns = columns
+        self._compiled: _OnSqlite | None = None
 
-    def rows(self, connection: Connection, parameters: Mapping[str, Any]) -> Sequence[Any]:
+    def rows(self, connection: Connection, parameters: Parameters) -> Sequence[Any]:
         """All rows. Their columns have the names that the statement gives them, where these are unique."""
         if connection.dialect.name != "sqlite":
             return connection.execute(self._statement, parameters).all()
-        if self._on_sqlite is None:
-            self._on_sqlite = _OnSqlite(self._statement, connection.dialect)
-        return self._on_sqlite.rows(driver_of(connection), parameters)
+        return self._on_sqlite(connection).rows(driver_of(connection), parameters)
+
+    def run(self, connection: Connection, parameters: Sequence[Parameters]) -> int:
+        """Once for each of these. Returns how many rows were written."""
+        if connection.dialect.name != "sqlite":
+            return connection.execute(self._statement, parameters).rowcount
+        return self._on_sqlite(connection).run(driver_of(connection), parameters)
+
+    def _on_sqlite(self, connection: Connection) -> "_OnSqlite":
+        if self._compiled is None:
+            self._compiled = _OnSqlite(self._statement, self._columns, connection.dialect)
+        return self._compiled
 
 
 def driver_of(connection: Connection) -> sqlite3.Connection:
@@ -34,8 +50,9 @@ def driver_of(connection: Connection) -> sqlite3.Connection:
 
 
 class _OnSqlite:
-    def __init__(self, statement: Select[*tuple[Any, ...]], dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)
+    def __init__(self, statement: Statement, columns: Sequence[str] | None, dialect: Dialect) -> None:
+        keys = None if columns is None else list(columns)
+        compiled = statement.compile(dialect=dialect, column_keys=keys)
         if compiled.post_compile_params or compiled.literal_execute_params:
             raise ValueError(f"this depends on its parameters' values: {compiled.string}")
         self._sql = compiled.string
@@ -44,19 +61,15 @@ class _OnSqlite:
             (name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
             for name in compiled.positiontup or ()
         ]
-        columns = list(statement.selected_columns)
+        found = list(statement.exported_columns)
         self._converters = [
-            column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns
+            column.type.dialect_impl(dialect).result_processor(dialect, None) for column in found
         ]
-        names = [str(column.name) for column in columns]
+        names = [str(column.name) for column in found]
         row: Any = namedtuple("Row", names, rename=True)  # pyright: ignore[reportUntypedNamedTuple]
         self._row: Callable[[list[Any]], Any] = row._make
 
-    def rows(self, driver: sqlite3.Connection, parameters: Mapping[str, Any]) -> list[Any]:
-        given = {**self._constants, **parameters}
-        values = [
-            given[name] if convert is None else convert(given[name]) for name, convert in self._parameters
-        ]
+    def rows(self, driver: sqlite3.Connection, parameters: Parameters) -> list[Any]:
         return [
             self._row(
                 [
@@ -64,5 +77,14 @@ class _OnSqlite:
                     for value, convert in zip(row, self._converters, strict=True)
                 ]
             )
-            for row in driver.execute(self._sql, values)
+            for row in driver.execute(self._sql, self._values(parameters))
+        ]
+
+    def run(self, driver: sqlite3.Connection, parameters: Sequence[Parameters]) -> int:
+        return driver.executemany(self._sql, map(self._values, parameters)).rowcount
+
+    def _values(self, parameters: Parameters) -> list[Any]:
+        given = {**self._constants, **parameters}
+        return [
+            given[name] if convert is None else convert(given[name]) for name, convert in self._parameters
         ]

@@ -77,9 +77,8 @@ class Store(Generic[S, T]):
         )
         # the columns that these set are the keys of what they are executed with
         self._change_spec = update(self._spec).where(self._spec.c.id == bindparam("wanted"))
-        self._change_spec_seen = self._change_spec.returning(
-            *(self._spec.c[name] for name in self._spec_fields)
-        )
+        #: those of users' changes, by the columns that they set
+        self._changes: dict[tuple[str, ...], Prepared] = {}
         self._change_status = update(self._status).where(self._status.c.id == bindparam("wanted"))
         self._insert_spec = self._spec.insert().returning(self._spec.c.id)
         self._insert_status = self._status.insert()
@@ -160,7 +159,12 @@ class Store(Generic[S, T]):
         as it is now.
         """
         stamped = {"etag": transaction.entropy.etag(), "updated_at": transaction.now, **values}
-        row = transaction.execute(self._change_spec_seen, {**stamped, "wanted": id}).one()
+        columns = tuple(stamped)
+        change = self._changes.get(columns)
+        if change is None:
+            seen = (self._spec.c[name] for name in self._spec_fields)
+            change = self._changes[columns] = Prepared(self._change_spec.returning(*seen), columns)
+        [row] = transaction.rows(change, {**stamped, "wanted": id})
         return self.kind.spec(**dict(zip(self._spec_fields, row, strict=True)))
 
     def mark(self, transaction: Transaction, id: int, values: Mapping[str, Any]) -> None:

@@ -43,8 +43,12 @@ class Transaction:
         return self._connection.execute(statement, parameters)
 
     def rows(self, prepared: Prepared, parameters: Mapping[str, Any]) -> Sequence[Any]:
-        """The rows that a prepared SELECT finds."""
+        """The rows that a prepared statement finds, or returns of what it wrote."""
         return prepared.rows(self._connection, parameters)
+
+    def run(self, prepared: Prepared, *parameters: Mapping[str, Any]) -> int:
+        """Run a prepared statement once for each of these. Returns how many rows it wrote."""
+        return prepared.run(self._connection, parameters)
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that knows ON CONFLICT, in the dialect of this database."""

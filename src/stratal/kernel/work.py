@@ -43,6 +43,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from stratal.kernel.columns import UtcTime
 from stratal.kernel.errors import StratalError
+from stratal.kernel.prepared import Prepared
 from stratal.kernel.tables import METADATA
 from stratal.kernel.transaction import Transaction
 
@@ -109,12 +110,10 @@ def ask(transaction: Transaction, kind: str, id: int) -> None:
 def write_down(transaction: Transaction) -> None:
     """Write the rows of all that was asked for in this transaction: the last thing that happens in it."""
     if transaction.asked:
-        transaction.execute(
+        new = {"due_at": transaction.now, "attempts": 0, "requested": 1, "fence": 0}
+        transaction.run(
             _STATEMENTS[transaction.dialect].request,
-            [
-                {"kind": kind, "id": id, "due_at": transaction.now, "attempts": 0, "requested": 1, "fence": 0}
-                for kind, id in sorted(transaction.asked)
-            ],
+            *({"kind": kind, "id": id, **new} for kind, id in sorted(transaction.asked)),
         )
 
 
@@ -212,8 +211,16 @@ def release(
 ) -> None:
     """Give the lease back. The next look is at `due_at`, or at once when one was asked for meanwhile."""
     outcome = {"next": due_at, "failures": attempts, "said": error, "seen": lease.requested}
-    if transaction.execute(_RELEASE, {**_holder(lease), **outcome}).rowcount == 0:
+    if transaction.run(_RELEASE, {**_holder(lease), **outcome}) == 0:
         raise LeaseLost(kind=lease.kind, id=lease.id)
+
+
+def release_all(transaction: Transaction, leases: Sequence[Lease]) -> None:
+    """Give back leases that were just confirmed. There is nothing more to do, unless it was asked for."""
+    nothing_more = {"next": None, "failures": 0, "said": None}
+    transaction.run(
+        _RELEASE, *({**_holder(lease), **nothing_more, "seen": lease.requested} for lease in leases)
+    )
 
 
 def forget(transaction: Transaction, lease: Lease) -> None:
@@ -274,7 +281,7 @@ def _free(moment: Any) -> ColumnElement[bool]:
 class _Statements:
     """What differs between the databases: how a row is written over, and whose clock leases go by."""
 
-    request: Executable
+    request: Prepared
     due: Executable
     take: Executable
     extend: Executable
@@ -298,10 +305,12 @@ _LOCK = (
     .with_for_update()
 )
 _PUT_BACK = update(WORK).where(_HELD).values(owner=None, lease_until=None)
-_RELEASE = _PUT_BACK.values(
-    due_at=case((_ASKED_AGAIN, WORK.c.due_at), else_=bindparam("next", type_=UtcTime())),
-    attempts=case((_ASKED_AGAIN, 0), else_=bindparam("failures", type_=Integer())),
-    error=bindparam("said"),
+_RELEASE = Prepared(
+    _PUT_BACK.values(
+        due_at=case((_ASKED_AGAIN, WORK.c.due_at), else_=bindparam("next", type_=UtcTime())),
+        attempts=case((_ASKED_AGAIN, 0), else_=bindparam("failures", type_=Integer())),
+        error=bindparam("said"),
+    )
 )
 _FORGET = WORK.delete().where(_HELD)
 
@@ -309,7 +318,7 @@ _FORGET = WORK.delete().where(_HELD)
 def _statements(insert: sqlite.Insert | postgresql.Insert, moment: Any, until: Any) -> _Statements:
     due = select(WORK.c.kind, WORK.c.id, WORK.c.fence, WORK.c.attempts, WORK.c.requested)
     return _Statements(
-        request=_request(insert),
+        request=Prepared(_request(insert), ["kind", "id", "due_at", "attempts", "requested", "fence"]),
         due=due.where(WORK.c.due_at <= bindparam("due"), _free(moment), WORK.c.kind.in_(_KINDS))
         .order_by(WORK.c.due_at)
         .limit(bindparam("most"))

@@ -176,22 +176,22 @@ def test_a_transaction_that_gave_way_to_another_one_is_repeated(on_postgres: Dat
 
 
 def test_rows_of_work_are_written_in_one_order_whatever_the_order_in_which_they_were_asked_for(
-    on_sqlite: Database,
+    on_postgres: Database,
 ) -> None:
     asked = [("plant", 2), ("garden", 30), ("plant", 1), ("garden", 4), ("garden", 5)]
     written: list[tuple[str, int]] = []
 
     def note(_c: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
         if statement.startswith("INSERT INTO work"):
-            written.extend((row[0], row[1]) for row in parameters)
+            written.extend((row["kind"], row["id"]) for row in parameters)
 
-    event.listen(on_sqlite._writer._engine, "before_cursor_execute", note)
+    event.listen(on_postgres.engine, "before_cursor_execute", note)
 
     def ask(transaction: Transaction) -> None:
         for kind, id in asked:
             work.ask(transaction, kind, id)
 
-    on_sqlite.write(ask)
+    on_postgres.write(ask)
     assert written == sorted(asked)
 
 
