@@ -83,7 +83,8 @@ LIFE: tuple[tuple[Deed, ...], ...] = (
     (_snapshot("s1", "a"), _write("a", 1, "C"), _snapshot("s2", "a"), _write("a", 2, "D")),
     # a branch: back to the first snapshot and on from there, while the second stays
     (_rollback("a", "s1"), _write("a", 3, "E"), _snapshot("s3", "a"), _write("a", 0, "F")),
-    (_clone("c", "s2"), _write("c", 4, "G"), _snapshot("c1", "c"), _other("grow", "c")),
+    (_clone("c", "s2"), _write("c", 4, "G"), _snapshot("c1", "c")),
+    (_other("grow", "c"),),
     # out of the middle, with a branch and a clone hanging on what goes
     (_other("drop", "s1"), _other("drop", "s2"), _write("c", 5, "H")),
     (_other("flatten", "c"),),
