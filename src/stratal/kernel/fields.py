@@ -14,6 +14,8 @@ import msgspec
 INT64_MAX: Final = 2**63 - 1
 # (?!\n) because $ alone lets one newline follow
 NO_NUL: Final = r"^[^\x00]*$(?!\n)"
+NAME_PATTERN: Final = r"^[^\x00-\x1f\x7f]*$(?!\n)"
+SLICE_ITEM_PATTERN: Final = r"^[^,\x00]+$(?!\n)"
 
 Id = Annotated[int, msgspec.Meta(ge=1, le=INT64_MAX, description="The integer id of a resource.")]
 Count = Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX)]
@@ -22,12 +24,12 @@ Name = Annotated[
     msgspec.Meta(
         min_length=1,
         max_length=255,
-        pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)",
+        pattern=NAME_PATTERN,
         description="1 to 255 characters, none of them a control character.",
     ),
 ]
 Text = Annotated[str, msgspec.Meta(max_length=4096, pattern=NO_NUL)]
-SliceItem = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[^,\x00]+$(?!\n)")]
+SliceItem = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=SLICE_ITEM_PATTERN)]
 StringSlice = Annotated[
     list[SliceItem], msgspec.Meta(max_length=256, description="Stored as a,b,c: no item holds a comma.")
 ]

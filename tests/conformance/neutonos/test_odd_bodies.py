@@ -98,7 +98,7 @@ def test_an_item_of_a_list_is_named_by_its_place(admin: Client) -> None:
     spec = {"resource_type": "role", "resource_ids": [1, 0]}
     answer = admin.post("/label-values/1/:attach", json={"spec": spec})
     assert answer.status_code == 400
-    assert answer.json()["details"]["field"] in ("spec.resource_ids[...]", "spec.resource_ids[1]")
+    assert answer.json()["details"]["field"] == "spec.resource_ids[1]"
 
 
 PROFILES: dict[str, tuple[str, int]] = {

@@ -28,6 +28,7 @@ from stratal.kernel.clock import Entropy
 from stratal.kernel.database import Database
 from stratal.kernel.errors import (
     Invalid,
+    NotFound,
     StratalError,
     TooLarge,
     TooSlow,
@@ -314,8 +315,7 @@ class _Unexpected(StratalError):
     remedy = "Report it, with the request's id."
 
 
-class _NotRouted(StratalError):
-    code = "not_found"
+class _NotRouted(NotFound):
     template = "there is no {path} here"
     remedy = "See the OpenAPI document for what there is."
 

@@ -19,6 +19,7 @@ from stratal.kernel.errors import (
     Unavailable,
     UnsupportedMedia,
 )
+from stratal.kernel.fields import NAME_PATTERN, NO_NUL, SLICE_ITEM_PATTERN
 
 STATUS: Final[dict[type[StratalError], HTTPStatus]] = {
     Invalid: HTTPStatus.BAD_REQUEST,
@@ -71,6 +72,12 @@ def problem_of(error: StratalError, request_id: str) -> Problem:
 
 
 _PLACE = re.compile(r"^(?P<reason>.*?)(?: - at `(?P<place>[^`]*)`)?$", re.DOTALL)
+_PATTERN_IN_REASON = re.compile(r"^Expected `str` matching regex '(?P<pattern>.*)'$", re.DOTALL)
+_WORDS: Final = {
+    NO_NUL: "must not contain the NUL character",
+    NAME_PATTERN: "must not contain control characters",
+    SLICE_ITEM_PATTERN: "must not contain a comma or the NUL character",
+}
 _FIELD_IN_REASON = re.compile(r"^Object (?P<what>contains unknown|missing required) field `(?P<name>[^`]*)`$")
 
 
@@ -80,7 +87,11 @@ def invalid_body(error: msgspec.DecodeError) -> Invalid:
     reason, place = (match["reason"], match["place"]) if match else (str(error), None)
     path = (place or "$").removeprefix("$").removeprefix(".")
     named = _FIELD_IN_REASON.match(reason)
-    if named:
+    pattern = _PATTERN_IN_REASON.match(reason)
+    if pattern:
+        written = pattern["pattern"].replace("\\\\", "\\")
+        reason = _WORDS.get(written, f"must match {written}")
+    elif named:
         path = f"{path}.{named['name']}".removeprefix(".")
         reason = "is not a field of this request" if named["what"] == "contains unknown" else "is required"
     else:
