@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     pytest-xdist 3.8 tells groups by a suffix of the node id, which it writes to where pytest 9.1 kept it;
     pytest 9.2 keeps it elsewhere, so that the marks were without effect and each worker made the servers of
-    each group. To be deleted with the next release of pytest-xdist: a suffix that is there twice does no harm.
+    each group. To be deleted with the next release of pytest-xdist; until then a suffix twice does no harm.
     """
     if hasattr(config, "workerinput") and config.getoption("loadgroup", default=False):
         for item in items:

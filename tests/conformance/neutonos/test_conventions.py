@@ -12,6 +12,8 @@ from identity_world import eventually
 
 from running_server import Client, RunningServer, running_server
 
+pytestmark = pytest.mark.xdist_group("conventions")
+
 METADATA = {"created_at", "creation_finish", "id", "labels", "name", "state"}
 SPEC = {"created_at", "creation_finish", "deleted_at", "description", "etag", "id", "name", "updated_at"}
 STATUS = {"created_at", "deleted_at", "etag", "id", "updated_at"}

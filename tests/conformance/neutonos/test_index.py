@@ -9,6 +9,8 @@ from neutonos_index import Indexed, indexed_endpoints, whole_index
 
 from running_server import RunningServer, running_server
 
+pytestmark = pytest.mark.xdist_group("index")
+
 ENDPOINTS = indexed_endpoints()
 
 

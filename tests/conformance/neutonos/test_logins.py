@@ -22,7 +22,7 @@ from identity_world import (
 
 from running_server import Client, RunningServer, running_server
 
-pytestmark = pytest.mark.xdist_group("identity")
+pytestmark = pytest.mark.xdist_group("logins")
 
 FAILURES = 4
 LOCKOUT_SECONDS = 2

@@ -10,7 +10,7 @@ from identity_world import Encryption, add_member, log_in, with_token
 
 from running_server import Client, RunningServer, running_server
 
-pytestmark = pytest.mark.xdist_group("identity")
+pytestmark = pytest.mark.xdist_group("secrets")
 
 ADMIN_CHOSEN = "chosen-by-the-administrator-0x51"
 ENCRYPTED = "sent-encrypted-0x52"

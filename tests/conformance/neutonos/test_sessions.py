@@ -11,7 +11,7 @@ from identity_world import PASSWORD, add_member, log_in, make_user, role_id, wit
 
 from running_server import Client, RunningServer, running_server
 
-pytestmark = pytest.mark.xdist_group("identity")
+pytestmark = pytest.mark.xdist_group("sessions")
 
 
 @pytest.fixture(scope="module")

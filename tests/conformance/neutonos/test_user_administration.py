@@ -16,7 +16,7 @@ from identity_world import (
 
 from running_server import Client, RunningServer, running_server
 
-pytestmark = pytest.mark.xdist_group("identity")
+pytestmark = pytest.mark.xdist_group("users")
 NEW = "a password that is new"
 
 
