@@ -78,6 +78,12 @@ bluestore_cache_size = 33554432
 osd_op_num_shards = 2
 osd_op_num_threads_per_shard = 1
 osd_scrub_load_threshold = 0.01
+# On a disk that calls itself rotating, an OSD would rest five seconds between two objects that it trims.
+osd_snap_trim_sleep_hdd = 0
+osd_snap_trim_sleep_hybrid = 0
+osd_delete_sleep_hdd = 0
+osd_delete_sleep_hybrid = 0
+osd_op_queue = wpq
 """
 
 
