@@ -16,9 +16,9 @@ from typing import Any, Final
 from structlog import get_logger
 
 from stratal.kernel.errors import StratalError
+from stratal.kernel.operation import Cancelled, Operation, Progress
 from stratal.storage.drivers.contract import LayerDriver, LayerId
-from stratal.storage.drivers.errors import Cancelled, LayerDamaged
-from stratal.storage.drivers.operation import Operation, Progress
+from stratal.storage.drivers.errors import LayerDamaged
 from stratal.storage.layers import Step, carry_out
 
 log: Any = get_logger(__name__)

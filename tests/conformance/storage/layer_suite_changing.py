@@ -7,12 +7,12 @@ import pytest
 from layer_mirror import Mirror, new_id, pattern
 from layer_suite_base import LayerSuite, both_directions
 
+from stratal.kernel.operation import Cancelled
 from stratal.storage.drivers.contract import (
     Direction,
     LayerDriver,
 )
 from stratal.storage.drivers.errors import (
-    Cancelled,
     LayerBusy,
     LayerHasChildren,
     NotAnAncestor,

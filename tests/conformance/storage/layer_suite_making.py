@@ -9,13 +9,13 @@ import pytest
 from layer_mirror import Mirror, new_id, pattern
 from layer_suite_base import KIB, MIB, TIB, LayerSuite
 
+from stratal.kernel.operation import Cancelled
 from stratal.storage.drivers.contract import (
     Direction,
     LayerDriver,
     Source,
 )
 from stratal.storage.drivers.errors import (
-    Cancelled,
     CannotShrink,
     LayerBusy,
     LayerExists,

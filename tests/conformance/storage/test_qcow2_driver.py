@@ -22,6 +22,7 @@ import stratal
 from stratal.kernel import effects
 from stratal.kernel.effects import ENVIRONMENT_VARIABLE, Effect
 from stratal.kernel.errors import Invalid
+from stratal.kernel.operation import Cancelled, Operation
 from stratal.storage.drivers.contract import (
     Direction,
     LayerDriver,
@@ -32,14 +33,12 @@ from stratal.storage.drivers.contract import (
 )
 from stratal.storage.drivers.errors import (
     BackendUnavailable,
-    Cancelled,
     LayerBusy,
     LayerDamaged,
     LayerExists,
     NoSpace,
     SourceRefused,
 )
-from stratal.storage.drivers.operation import Operation
 from stratal.storage.drivers.qcow2 import Qcow2Driver
 
 #: The tests that walk over crash points start hundreds of processes: 20 s each on an idle machine, minutes

@@ -1,5 +1,5 @@
 """What holds layers: one contract, and the drivers that meet it.
 
 Nothing but the composition root and a driver's own tests import a concrete driver; everything else knows
-`contract`, `errors` and `operation` only.
+`contract` and `errors` only.
 """

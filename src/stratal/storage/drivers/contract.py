@@ -30,7 +30,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NewType, Protocol
 
-from stratal.storage.drivers.operation import Operation
+from stratal.kernel.operation import Operation
 
 LayerId = NewType("LayerId", str)
 """A stable name chosen by the caller: a UUID in its canonical text form."""

@@ -99,11 +99,3 @@ class LayerDamaged(StratalError):
     code = "layer_damaged"
     template = "layer {layer} is damaged: {reason}"
     remedy = "Restore it from a backup, or repair it with the storage's own tools."
-
-
-class Cancelled(StratalError):
-    """The operation was told to stop. Every layer reads as before; the operation may be run again."""
-
-    code = "cancelled"
-    template = "{operation} was cancelled"
-    remedy = "Start it again when it is wanted."

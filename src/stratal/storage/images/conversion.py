@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from stratal.storage.drivers.operation import Operation
+from stratal.kernel.operation import Operation
 from stratal.storage.images import tool
 from stratal.storage.images.facts import DamagedImage, HostileImage, ImageFacts, ImageFormat
 

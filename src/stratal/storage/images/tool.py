@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from stratal.kernel.errors import StratalError, Unavailable
-from stratal.storage.drivers.operation import Operation
+from stratal.kernel.operation import Operation
 
 _POLL_SECONDS = 0.05
 _REAP_SECONDS = 5.0

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from stratal.kernel.operation import Operation
 from stratal.storage.drivers.contract import LayerDriver, LayerId, LayerInfo
-from stratal.storage.drivers.operation import Operation
 from stratal.storage.layers.graph import Graph
 from stratal.storage.layers.remaining import attention
 from stratal.storage.layers.steps import (

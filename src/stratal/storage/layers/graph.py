@@ -115,10 +115,9 @@ class Graph:
         return self._names_of.get(layer, _NO_NAMES)
 
     def ancestors(self, layer: LayerId) -> Iterator[Layer]:
-        """From the parent down to the root."""
+        """From the parent down to the root, or to where this part of a graph ends."""
         at = self.layers[layer].parent
-        while at is not None:
-            found = self.layers[at]
+        while at is not None and (found := self.layers.get(at)) is not None:
             yield found
             at = found.parent
 

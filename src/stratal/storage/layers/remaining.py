@@ -35,9 +35,26 @@ class Outstanding:
 
 
 def attention(graph: Graph) -> frozenset[LayerId]:
-    """The layers to look at in the world: all others are known to be as they shall."""
-    merging = {only for hidden in graph.hidden if (only := _only(graph.children(hidden))) is not None}
-    return graph.unsettled | graph.hidden | merging
+    """The layers to look at in the world: all others are known to be as they shall.
+
+    A hidden layer that several need is one of those, until at most one does.
+    """
+    dead = _dead(graph)
+    tidying = {hidden for hidden in graph.hidden if hidden in dead or len(graph.children(hidden)) <= 1}
+    merging = {only for hidden in tidying if (only := _only(graph.children(hidden))) is not None}
+    return graph.unsettled | tidying | merging
+
+
+def astray(graph: Graph, observed: Observed) -> bool:
+    """Whether a layer hangs on another than it shall, which this part of a graph cannot account for."""
+    return any(
+        info is not None
+        and info.parent is not None
+        and (layer := graph.layer(info.layer)).parent is not None
+        and info.parent != layer.parent
+        and not _passed_by(graph, layer, info.parent)
+        for info in observed.values()
+    )
 
 
 def remaining(graph: Graph, observed: Observed, weigh: Weigh) -> Outstanding:
@@ -62,9 +79,8 @@ def remaining(graph: Graph, observed: Observed, weigh: Weigh) -> Outstanding:
 def record(graph: Graph, observed: Observed) -> tuple[Graph, Delta]:
     """The graph with what was seen to be done: layers settled, merged or removed. The delta may be empty."""
     draft = Draft(graph)
-    for layer_id in attention(graph):
-        info = observed.get(layer_id)
-        if info is None:
+    for layer_id, info in observed.items():
+        if info is None or layer_id not in graph.layers:
             continue
         layer = draft.layers[layer_id]
         if info.parent != layer.parent and _passed_by(graph, layer, info.parent):

@@ -3,7 +3,7 @@
 Writers hold the lock of the tree's own row.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Index,
     Integer,
     Select,
@@ -19,7 +20,10 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
+    exists,
+    func,
     literal,
+    or_,
     select,
     tuple_,
     update,
@@ -47,8 +51,11 @@ LAYER = Table(
     Column("allocated_bytes", BigInteger),
     # why it is not as it shall be, where something failed
     Column("problem", Text),
+    # whether there may be something to do about it: it is not settled, has no name or has a problem
+    Column("loose", Boolean, nullable=False),
 )
-Index("ix_layer_tree_id", LAYER.c.tree_id)
+Index("ix_layer_tree_id", LAYER.c.tree_id, LAYER.c.loose)
+Index("ix_layer_parent", LAYER.c.parent, LAYER.c.loose, LAYER.c.id)
 
 LAYER_NAME = Table(
     "layer_name",
@@ -77,8 +84,10 @@ class Placed:
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """A whole tree as it is stored."""
+    """A tree as it is stored, or the part of it that something may have to be done about."""
 
+    #: whether it is all of the tree
+    whole: bool
     graph: Graph
     layers: Mapping[LayerId, Placed]
     #: exclusive and shared bytes of each name
@@ -94,7 +103,7 @@ class Stored:
         layers = {id: placed for id, placed in self.layers.items() if id in graph.layers}
         for layer in delta.layers:
             layers[layer.id] = replace(layers[layer.id], layer=layer, allocated_bytes=None)
-        return Stored(graph=graph, layers=layers, counts=self.counts)
+        return replace(self, graph=graph, layers=layers)
 
 
 def name_of(kind: NameKind, id: int) -> Name:
@@ -104,17 +113,31 @@ def name_of(kind: NameKind, id: int) -> Name:
 
 def load(transaction: Transaction, tree_id: int) -> Stored:
     """The whole tree."""
-    placed = [_placed(row) for row in transaction.execute(_LAYERS.where(LAYER.c.tree_id == tree_id))]
-    names: dict[Name, LayerId] = {}
-    counts: dict[Name, tuple[int, int]] = {}
-    for row in transaction.execute(select(LAYER_NAME).where(LAYER_NAME.c.tree_id == tree_id)):
-        name = name_of(NameKind(row.kind), row.id)
-        names[name] = LayerId(row.layer)
-        counts[name] = (row.exclusive_bytes, row.shared_bytes)
-    return Stored(
-        graph=Graph.of((each.layer for each in placed), names),
-        layers={each.layer.id: each for each in placed},
-        counts=counts,
+    layers = transaction.execute(_LAYERS.where(LAYER.c.tree_id == tree_id))
+    names = transaction.execute(_NAMES.where(LAYER_NAME.c.tree_id == tree_id))
+    return _stored(layers, names, whole=True)
+
+
+def load_loose(transaction: Transaction, tree_id: int) -> Stored:
+    """Of a tree the layers that something may have to be done about, with their surroundings.
+
+    These are the parents, all loose children, and of other children as many as tell whether there are none,
+    one or more. So `attention`, `record` and `remaining` say of it what they say of the whole, as long as
+    each layer hangs on one that is here; and a look costs the same in a tree of any size.
+    """
+    loose = transaction.execute(_LOOSE, {"tree": tree_id}).all()
+    around = {id for row in loose for id in (row.parent, row.first_child, row.last_child) if id is not None}
+    around.difference_update(row.id for row in loose)
+    rows = [*loose, *(transaction.execute(_LAYERS.where(LAYER.c.id.in_(around))) if around else ())]
+    names = _NAMES.where(LAYER_NAME.c.layer.in_([row.id for row in rows]))
+    return _stored(rows, transaction.execute(names) if rows else (), whole=False)
+
+
+def is_empty(transaction: Transaction, tree_id: int) -> bool:
+    """Whether a tree has neither layers nor names."""
+    return not any(
+        transaction.execute(select(table.c.id).where(table.c.tree_id == tree_id).limit(1)).first()
+        for table in (LAYER, LAYER_NAME)
     )
 
 
@@ -156,6 +179,7 @@ def store(transaction: Transaction, tree_id: int, delta: Delta, *, volume_id: in
 
     What changed has to be weighed anew, whatever it weighed before.
     """
+    touched = {layer.id for layer in delta.layers} | _named_before(transaction, delta)
     if delta.layers:
         insert = transaction.insert(LAYER)
         changed = {name: insert.excluded[name] for name in (*_GRAPH_COLUMNS, "allocated_bytes")}
@@ -168,6 +192,7 @@ def store(transaction: Transaction, tree_id: int, delta: Delta, *, volume_id: in
                     "volume_id": volume_id,
                     "allocated_bytes": None,
                     "problem": None,
+                    "loose": True,
                     **_columns(layer),
                 }
                 for layer in delta.layers
@@ -198,6 +223,7 @@ def store(transaction: Transaction, tree_id: int, delta: Delta, *, volume_id: in
     if delta.dropped:
         keys = [(name.kind.value, int(name.id)) for name in delta.dropped]
         transaction.execute(delete(LAYER_NAME).where(_NAME_KEY.in_(keys)))
+    _note_loose(transaction, touched | set(delta.names.values()))
 
 
 def unchanged(transaction: Transaction, known: Mapping[LayerId, Placed], layers: Sequence[LayerId]) -> bool:
@@ -222,6 +248,7 @@ def note_problems(transaction: Transaction, problems: Mapping[LayerId, str | Non
             _NOTE.values(problem=bindparam("text")),
             [{"layer": layer, "text": text} for layer, text in problems.items()],
         )
+        _note_loose(transaction, problems)
 
 
 def note_counts(transaction: Transaction, counts: Mapping[Name, tuple[int, int]]) -> None:
@@ -241,6 +268,7 @@ def note_counts(transaction: Transaction, counts: Mapping[Name, tuple[int, int]]
 _GRAPH_COLUMNS = ("parent", "size_bytes", "frozen", "state", "origin")
 _NAME_KEY = tuple_(LAYER_NAME.c.kind, LAYER_NAME.c.id)
 _LAYERS = select(LAYER)
+_NAMES = select(LAYER_NAME)
 _NOTE = update(LAYER).where(LAYER.c.id == bindparam("layer"))
 
 
@@ -256,6 +284,56 @@ def _path() -> Select[Any]:
 
 
 _PATH = _path()
+
+
+def _loose() -> Select[Any]:
+    child = LAYER.alias("child")
+
+    def end(of: Callable[[ColumnElement[str]], ColumnElement[str]], label: str) -> ColumnElement[str]:
+        at_rest = select(of(child.c.id)).where(child.c.parent == LAYER.c.id, ~child.c.loose)
+        return at_rest.scalar_subquery().label(label)
+
+    return select(LAYER, end(func.min, "first_child"), end(func.max, "last_child")).where(
+        LAYER.c.tree_id == bindparam("tree"), LAYER.c.loose
+    )
+
+
+_LOOSE = _loose()
+_IS_LOOSE = or_(
+    LAYER.c.state != State.SETTLED.value,
+    LAYER.c.problem.is_not(None),
+    ~exists().where(LAYER_NAME.c.layer == LAYER.c.id),
+)
+
+
+def _named_before(transaction: Transaction, delta: Delta) -> set[LayerId]:
+    """The layers that the names of a delta have named until now."""
+    keys = [(name.kind.value, int(name.id)) for name in (*delta.names, *delta.dropped)]
+    if not keys:
+        return set()
+    found = transaction.execute(select(LAYER_NAME.c.layer).where(_NAME_KEY.in_(keys)))
+    return {LayerId(row.layer) for row in found}
+
+
+def _note_loose(transaction: Transaction, layers: Iterable[LayerId]) -> None:
+    """Write down of these layers whether there may be something to do about them."""
+    transaction.execute(update(LAYER).where(LAYER.c.id.in_(list(layers))).values(loose=_IS_LOOSE))
+
+
+def _stored(layers: Iterable[Any], names: Iterable[Any], *, whole: bool) -> Stored:
+    placed = [_placed(row) for row in layers]
+    named: dict[Name, LayerId] = {}
+    counts: dict[Name, tuple[int, int]] = {}
+    for row in names:
+        name = name_of(NameKind(row.kind), row.id)
+        named[name] = LayerId(row.layer)
+        counts[name] = (row.exclusive_bytes, row.shared_bytes)
+    return Stored(
+        whole=whole,
+        graph=Graph.of((each.layer for each in placed), named),
+        layers={each.layer.id: each for each in placed},
+        counts=counts,
+    )
 
 
 def _name_row(transaction: Transaction, name: Name) -> Any:

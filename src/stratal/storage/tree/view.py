@@ -8,12 +8,12 @@ import msgspec
 from stratal.kernel.access import Access, Reach
 from stratal.kernel.errors import NotFound
 from stratal.kernel.kind import Scope
+from stratal.kernel.operation import Progress
 from stratal.kernel.service import ResourceService
 from stratal.kernel.store import Store
 from stratal.kernel.transaction import Transaction
 from stratal.storage.background import Background
 from stratal.storage.drivers.contract import LayerId
-from stratal.storage.drivers.operation import Progress
 from stratal.storage.layers import Name, NameKind, account
 from stratal.storage.tree import rows
 from stratal.storage.tree.waking import KIND_OF

@@ -18,7 +18,7 @@ from stratal.kernel import work
 from stratal.kernel.access import Access
 from stratal.kernel.database import Database
 from stratal.kernel.errors import Conflict, Invalid, NotFound, StratalError
-from stratal.storage.drivers.errors import Cancelled
+from stratal.kernel.operation import Cancelled
 from stratal.storage.images import ImageRefused, InspectionLimits
 from stratal.storage.vm_image.errors import UploadBusy
 from stratal.storage.vm_image.examination import Digest, digest_of, examine, wants_md5

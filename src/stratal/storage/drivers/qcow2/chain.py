@@ -2,6 +2,10 @@
 
 Pure looking: a few hundred bytes of each header, no process, no lock. A file whose layer was absorbed, and a
 raw file that was taken over, belong to the layer that hangs on them; they count as hops and not as layers.
+
+A hypervisor that merges a layer *down* while a guest runs names the file of the layer below in the one above.
+By then that file is absorbed, and its mark names the heir: whoever hangs on it, but for the heir, hangs on
+the heir.
 """
 
 import os
@@ -41,8 +45,10 @@ class LayerFile:
     size_bytes: int
     cluster_bytes: int
     frozen: bool
-    #: a name within the place
+    #: a name within the place, of the file that it hangs on as a layer
     backing: str | None
+    #: the name as it stands in the header; another one only where that is an absorbed file with an heir
+    named: str | None
 
     @property
     def mode(self) -> int:
@@ -125,12 +131,17 @@ class Chains:
         return found
 
     def backings(self, names: list[str]) -> dict[str, list[LayerId]]:
-        """For each file that is a backing file: the layers whose files name it, private ones included."""
+        """For each file that is a backing file: the layers whose files hang on it, private ones included."""
         found: dict[str, list[LayerId]] = defaultdict(list)
         for file in self._load_all(names).values():
             if file.backing is not None:
                 found[file.backing].append(file.layer)
         return found
+
+    def naming(self, name: str) -> list[LayerFile]:
+        """The files whose headers name this one, though they hang on its heir."""
+        files = self._load_all(self._place.names()).values()
+        return [file for file in files if file.named == name and file.backing != name]
 
     def _described(self, layer: LayerId, files: Mapping[str, LayerFile]) -> LayerInfo | None:
         """As `observe`, from files that were loaded before; looks again where a merge has swapped some."""
@@ -172,12 +183,12 @@ class Chains:
         try:
             status = os.lstat(path)
             if suffix == RAW:
-                size, backing, private, format = -(-status.st_size // 512) * 512, None, True, "raw"
+                size, named, private, format = -(-status.st_size // 512) * 512, None, True, "raw"
                 cluster_bytes = 512
             else:
                 with open_image(path, field=name) as image:
                     header = read_header(image)
-                size, backing = header.size_bytes, self._backing(layer, header)
+                size, named = header.size_bytes, self._named(layer, header)
                 cluster_bytes = header.cluster_bytes
                 private, format = path.with_suffix(ABSORBED).exists(), "qcow2"
         except FileNotFoundError:
@@ -194,10 +205,28 @@ class Chains:
             size_bytes=size,
             cluster_bytes=cluster_bytes,
             frozen=private or not status.st_mode & stat.S_IWGRP,
-            backing=backing,
+            backing=named and self._inherited(layer, named),
+            named=named,
         )
 
-    def _backing(self, layer: LayerId, header: Qcow2Header) -> str | None:
+    def heir(self, layer: LayerId) -> LayerId | None:
+        """The layer that an absorbed one is a part of, where its mark says so."""
+        try:
+            text = self._place.path(layer, ABSORBED).read_text()
+        except FileNotFoundError:
+            return None
+        return LayerId(text) if text else None
+
+    def _inherited(self, layer: LayerId, named: str) -> str:
+        """The file that one hangs on which names this one."""
+        while (parts := split(named)) is not None and parts[1] == LAYER:
+            heir = self.heir(parts[0])
+            if heir is None or heir == layer or not self._place.path(heir).exists():
+                break
+            named = self._place.path(heir).name
+        return named
+
+    def _named(self, layer: LayerId, header: Qcow2Header) -> str | None:
         if header.backing_name is None:
             return None
         directory, _, name = header.backing_name.rpartition("/")

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from stratal.kernel.effects import Effect
 from stratal.kernel.errors import Invalid, Unavailable
+from stratal.kernel.operation import Operation
 from stratal.storage.drivers.contract import (
     Capacity,
     CheckReport,
@@ -40,7 +41,6 @@ from stratal.storage.drivers.errors import (
     LayerNotFrozen,
     NotAnAncestor,
 )
-from stratal.storage.drivers.operation import Operation
 from stratal.storage.drivers.qcow2 import making
 from stratal.storage.drivers.qcow2.blank import CLUSTER_BYTES, LARGEST_BYTES
 from stratal.storage.drivers.qcow2.chain import FROZEN, Chains, LayerFile, describe, own_files

@@ -5,7 +5,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from stratal.storage.drivers.operation import Operation
+from stratal.kernel.operation import Operation
 
 _FICLONE = 0x40049409
 _STEP_BYTES = 16 * 2**20

@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stratal.kernel.effects import Effect
+from stratal.kernel.operation import Operation
 from stratal.storage import images
 from stratal.storage.drivers.contract import LayerId, Location, Source, Transport
 from stratal.storage.drivers.errors import LayerBusy, LayerExists, SourceRefused
-from stratal.storage.drivers.operation import Operation
 from stratal.storage.drivers.qcow2.blank import write_blank
 from stratal.storage.drivers.qcow2.chain import FROZEN, WRITABLE, LayerFile
 from stratal.storage.drivers.qcow2.locks import opened_by_qemu

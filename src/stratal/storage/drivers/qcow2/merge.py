@@ -24,9 +24,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from stratal.kernel.effects import Effect
+from stratal.kernel.operation import Operation
 from stratal.storage.drivers.contract import Direction
 from stratal.storage.drivers.errors import LayerBusy
-from stratal.storage.drivers.operation import Operation
 from stratal.storage.drivers.qcow2.blank import write_blank
 from stratal.storage.drivers.qcow2.chain import FROZEN_IN_MERGE, LayerFile
 from stratal.storage.drivers.qcow2.duplicate import duplicate

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from stratal.kernel.operation import Operation
 from stratal.storage.drivers.contract import Extent, LayerId
-from stratal.storage.drivers.operation import Operation
 from stratal.storage.drivers.qcow2.chain import LayerFile
 from stratal.storage.drivers.qcow2.export import Connection, Exports
 from stratal.storage.images.tool import ToolStopped

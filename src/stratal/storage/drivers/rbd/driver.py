@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 
 from stratal.kernel.effects import Effect
+from stratal.kernel.operation import Operation
 from stratal.storage.drivers.contract import (
     Capacity,
     CheckReport,
@@ -30,7 +31,6 @@ from stratal.storage.drivers.errors import (
     LayerNotFrozen,
     NotAnAncestor,
 )
-from stratal.storage.drivers.operation import Operation
 from stratal.storage.drivers.rbd import moves
 from stratal.storage.drivers.rbd.answers import NotThere
 from stratal.storage.drivers.rbd.catalogue import Catalogue, LayerRecord, Transaction

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from stratal.kernel.effects import Effect
+from stratal.kernel.operation import Operation
 from stratal.storage import images
 from stratal.storage.drivers.contract import LayerId, Location, Source, Transport
 from stratal.storage.drivers.errors import (
@@ -22,7 +23,6 @@ from stratal.storage.drivers.errors import (
     NoSpace,
     SourceRefused,
 )
-from stratal.storage.drivers.operation import Operation
 from stratal.storage.drivers.rbd.answers import AlreadyThere, NotThere
 from stratal.storage.drivers.rbd.catalogue import Catalogue, ImageRecord, LayerRecord, Transaction
 from stratal.storage.drivers.rbd.claims import Claims

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stratal.kernel.effects import Effect
+from stratal.kernel.operation import Operation
 from stratal.storage.drivers.contract import (
     Capacity,
     CheckReport,
@@ -28,7 +29,6 @@ from stratal.storage.drivers.errors import (
     NotAnAncestor,
     SourceRefused,
 )
-from stratal.storage.drivers.operation import Operation
 from stratal.storage.drivers.simulated.claims import Claim, Claims
 from stratal.storage.drivers.simulated.handles import Handle
 from stratal.storage.drivers.simulated.place import Held, Place

@@ -10,7 +10,15 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from stratal.storage.drivers.errors import Cancelled
+from stratal.kernel.errors import StratalError
+
+
+class Cancelled(StratalError):
+    """The operation was told to stop. The world is as before; the operation may be run again."""
+
+    code = "cancelled"
+    template = "{operation} was cancelled"
+    remedy = "Start it again when it is wanted."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,7 @@ import threading
 
 import pytest
 
-from stratal.storage.drivers.errors import Cancelled
-from stratal.storage.drivers.operation import Operation
+from stratal.kernel.operation import Cancelled, Operation
 
 
 def test_progress_only_goes_up() -> None:
