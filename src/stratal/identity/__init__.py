@@ -6,6 +6,11 @@ The names exported here are all that other packages use.
 from collections.abc import Callable
 from typing import Final
 
+from stratal.identity.access_key.service import AccessKey, AccessKeyService
+from stratal.identity.application_credential.service import (
+    ApplicationCredential,
+    ApplicationCredentialService,
+)
 from stratal.identity.bootstrap import Bootstrap
 from stratal.identity.credentials import Credentials
 from stratal.identity.memberships import Members, Membership
@@ -32,6 +37,8 @@ KINDS: Final[tuple[AnyKind, ...]] = (ROLE, PROJECT, USER)
 
 __all__ = [
     "KINDS",
+    "AccessKey",
+    "ApplicationCredential",
     "Identity",
     "Login",
     "LoginLimits",
@@ -68,6 +75,8 @@ class Identity:
         self.projects = ProjectService(catalogue, self.roles)
         self.users = UserService(catalogue, database, self.roles, self.projects, credentials)
         self.tokens = TokenService(database, credentials, limits)
+        self.access_keys = AccessKeyService()
+        self.application_credentials = ApplicationCredentialService(database, verifiers)
         self.rsa_keys = RsaKeyService(database)
         self.bootstrap = Bootstrap(database, self.roles, self.projects, self.users, credentials)
         self.reconcilers: list[AnyReconciler] = [RoleReconciler(), ProjectReconciler(), UserReconciler()]

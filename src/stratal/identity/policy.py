@@ -104,7 +104,15 @@ KINDS: Mapping[str, Verbs] = MappingProxyType(
             "remove-user": _MEMBERS_WRITE,
             "list-users": _MEMBERS_READ,
         },
-        "token": {"logout": _OWN, "reauth-in-project": _OWN},
+        "token": {"logout": _OWN, "reauth-in-project": _OWN, "show": {**_WATCH, **_OWN}, "revoke": _OWN},
+        "access_key": {
+            "list": {**_WATCH, **_OWN},
+            "show": {**_WATCH, **_OWN},
+            "create": {**_SECURITY, **_OWN},
+            "update": {**_SECURITY, **_OWN},
+            "delete": {**_SECURITY, **_OWN},
+        },
+        "application_credential": {"list": _OWN, "show": _OWN, "create": _OWN, "delete": _OWN},
         "event": {
             "list": _TENANT_READ,
             "show": _TENANT_READ,

@@ -31,3 +31,14 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     user_id: int
     roles: list[str]
     project_id: int | None
+
+
+class TokenDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to say of a token that was presented."""
+
+    user_id: int
+    user_name: str
+    project_id: int | None
+    roles: list[str]
+    issued: datetime
+    expires: datetime

@@ -7,24 +7,25 @@ one by its digest tells nothing about how much of a guess was right.
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, delete, literal, select
+from sqlalchemy import (
+    delete,
+    select,
+)
 
 from stratal.identity.credentials import Credentials
 from stratal.identity.policy import RoleName
-from stratal.identity.project.model import PROJECT
-from stratal.identity.role.model import ROLE
-from stratal.identity.tables import LOGIN_RECORD, MEMBERSHIP, TOKEN
-from stratal.identity.token.model import Login, Reauth, Session
+from stratal.identity.tables import LOGIN_RECORD, TOKEN
+from stratal.identity.token.callers import OWNER_OF_TOKEN, USER_BY_NAME, USERS, caller_of, in_project
+from stratal.identity.token.model import Login, Reauth, Session, TokenDetail
 from stratal.identity.user.model import USER
 from stratal.kernel import work
 from stratal.kernel.access import Access
 from stratal.kernel.database import Database
 from stratal.kernel.errors import Invalid, Unauthenticated
 from stratal.kernel.journal import AuditStatus, Level, record_audit, record_event
-from stratal.kernel.prepared import Prepared
 from stratal.kernel.transaction import Transaction
 
 _REFUSED = "the name or the password is wrong, or this user may not log in now"
@@ -168,13 +169,13 @@ class TokenService:
 
     def log_out(self, transaction: Transaction, access: Access, token: str) -> None:
         """End the token that the request came with. Idempotent."""
-        transaction.execute(delete(TOKEN).where(TOKEN.c.digest == _digest(token)))
+        transaction.execute(delete(TOKEN).where(TOKEN.c.digest == digest_of(token)))
         self._audit(transaction, access, "logout", access.user_id, access.user_name, AuditStatus.SUCCEEDED)
 
     def reauthenticate(self, transaction: Transaction, access: Access, token: str, body: Reauth) -> Session:
         """Swap the token for one that is for another project. The old one ends."""
         _hold(transaction, access.user_id)
-        if transaction.execute(delete(TOKEN).where(TOKEN.c.digest == _digest(token))).rowcount == 0:
+        if transaction.execute(delete(TOKEN).where(TOKEN.c.digest == digest_of(token))).rowcount == 0:
             raise Unauthenticated(reason="the token has just been ended")
         self._check_may_enter(transaction, access.user_id, body.project_id)
         session = self._issue(transaction, access.user_id, body.project_id)
@@ -195,31 +196,89 @@ class TokenService:
 
         Raises Unauthenticated for a token that is unknown, ended or expired, or whose user is.
         """
-        rows = transaction.rows(_OWNER_OF_TOKEN, {"digest": _digest(token), "now": transaction.now})
+        rows = transaction.rows(OWNER_OF_TOKEN, {"digest": digest_of(token), "now": transaction.now})
         if not rows:
             raise Unauthenticated(reason="the token is unknown or has expired")
-        return _caller(rows[0], client_ip, request_id)
+        return caller_of(rows[0], client_ip, request_id)
 
     def anonymous(
         self, transaction: Transaction, name: str, *, client_ip: str, request_id: str
     ) -> tuple[Access, bool]:
         """Who a request without a token acts as, where anonymous access is switched on."""
-        row = transaction.execute(_USER_BY_NAME, {"name": name}).first()
+        row = transaction.execute(USER_BY_NAME, {"name": name}).first()
         if row is None:
             raise Unauthenticated(reason=f"anonymous access is set to the user {name}, who cannot be used")
-        return _caller(row, client_ip, request_id)
+        return caller_of(row, client_ip, request_id)
+
+    def issue(
+        self,
+        transaction: Transaction,
+        user_id: int,
+        project_id: int | None,
+        *,
+        until: datetime | None = None,
+    ) -> Session:
+        """A token for a user who has shown otherwise who they are, for a project or for none.
+
+        Raises Invalid for a project that they may not enter, Unauthenticated for a user who may not log in.
+        """
+        _hold(transaction, user_id)
+        if project_id is not None:
+            self._check_may_enter(transaction, user_id, project_id)
+        return self._issue(transaction, user_id, project_id, until=until)
+
+    def caller(
+        self,
+        transaction: Transaction,
+        user_id: int,
+        project_id: int | None,
+        *,
+        client_ip: str,
+        request_id: str,
+    ) -> tuple[Access, bool]:
+        """Who this user is in this project, for requests that carry a signature in place of a token.
+
+        Raises Unauthenticated.
+        """
+        row: Any = transaction.execute(in_project(project_id).where(USERS.c.id == user_id)).first()
+        if row is None or not row.login_allowed:
+            raise Unauthenticated(reason=_REFUSED)
+        if project_id is not None and not (row.project_role or row.user_role == RoleName.SYSTEM_ADMIN):
+            raise Unauthenticated(reason="this user is not a member of the project")
+        return caller_of(row, client_ip, request_id)
+
+    def describe(self, transaction: Transaction, token: str) -> TokenDetail:
+        """What a token is for. Raises Unauthenticated for one that `authenticate` would not take."""
+        access, _ = self.authenticate(transaction, token, client_ip="", request_id="")
+        row: Any = transaction.execute(select(TOKEN).where(TOKEN.c.digest == digest_of(token))).one()
+        return TokenDetail(
+            user_id=row.user_id,
+            user_name=access.user_name,
+            project_id=row.project_id,
+            roles=sorted(access.roles),
+            issued=row.created_at,
+            expires=row.expires_at,
+        )
 
     def forget_expired(self, transaction: Transaction) -> int:
         """Remove the rows of tokens that have expired. Returns how many."""
         return transaction.execute(delete(TOKEN).where(TOKEN.c.expires_at <= transaction.now)).rowcount
 
-    def _issue(self, transaction: Transaction, user_id: int, project_id: int | None) -> Session:
+    def _issue(
+        self,
+        transaction: Transaction,
+        user_id: int,
+        project_id: int | None,
+        *,
+        until: datetime | None = None,
+    ) -> Session:
         token = transaction.entropy.token()
         expires = transaction.now + self._limits(transaction).session
+        expires = expires if until is None else min(expires, until)
         transaction.execute(
             TOKEN.insert(),
             {
-                "digest": _digest(token),
+                "digest": digest_of(token),
                 "user_id": user_id,
                 "project_id": project_id,
                 "created_at": transaction.now,
@@ -251,9 +310,7 @@ class TokenService:
         """Members may enter a project that is open; a system administrator any. The refusal is the same for
         a project that does not exist.
         """
-        row: Any = transaction.execute(
-            _callers(_users, literal(project_id)).where(_users.c.id == user_id)
-        ).first()
+        row: Any = transaction.execute(in_project(project_id).where(USERS.c.id == user_id)).first()
         admin = row is not None and row.user_role == RoleName.SYSTEM_ADMIN
         if row is None or row.open_project_id is None or not (row.project_role or admin):
             raise Invalid(
@@ -275,61 +332,10 @@ class TokenService:
         record_audit(transaction, who, action, resource_type="token", status=status)
 
 
-def _caller(row: Any, client_ip: str, request_id: str) -> tuple[Access, bool]:
-    if row.project_id is not None and row.open_project_id is None:
-        raise Unauthenticated(reason="the project of the token is closed")
-    access = Access(
-        user_id=row.user_id,
-        user_name=row.user_name,
-        project_id=row.project_id,
-        roles=frozenset(role for role in (row.user_role, row.project_role) if role is not None),
-        client_ip=client_ip,
-        request_id=request_id,
-    )
-    return access, row.force_password_change
-
-
 def _hold(transaction: Transaction, user_id: int) -> None:
     """Keep everybody else from changing the user until the transaction ends."""
-    transaction.execute(select(_users.c.id).where(_users.c.id == user_id).with_for_update())
+    transaction.execute(select(USERS.c.id).where(USERS.c.id == user_id).with_for_update())
 
 
-def _digest(token: str) -> str:
+def digest_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-_users, _projects = USER.tables.spec, PROJECT.tables.spec
-_user_role, _project_role = ROLE.tables.spec.alias(), ROLE.tables.spec.alias()
-
-
-def _callers(source: FromClause, project_id: ColumnElement[int | None]) -> Select[*tuple[Any, ...]]:
-    """Callers, with the roles that they have as such and in the project that `project_id` names."""
-    in_project = and_(MEMBERSHIP.c.project_id == project_id, MEMBERSHIP.c.user_id == _users.c.id)
-    open_project = and_(
-        _projects.c.id == project_id, _projects.c.deletion_begin.is_(None), _projects.c.enabled.is_(True)
-    )
-    return (
-        select(
-            _users.c.id.label("user_id"),
-            _users.c.name.label("user_name"),
-            _users.c.force_password_change,
-            project_id.label("project_id"),
-            _projects.c.id.label("open_project_id"),
-            _user_role.c.name.label("user_role"),
-            _project_role.c.name.label("project_role"),
-        )
-        .select_from(source)
-        .join(_user_role, _user_role.c.id == _users.c.role_id, isouter=True)
-        .join(_projects, open_project, isouter=True)
-        .join(MEMBERSHIP, in_project, isouter=True)
-        .join(_project_role, _project_role.c.id == MEMBERSHIP.c.role_id, isouter=True)
-        .where(_users.c.deletion_begin.is_(None), _users.c.enabled.is_(True))
-    )
-
-
-_OWNER_OF_TOKEN = Prepared(
-    _callers(TOKEN.join(_users, _users.c.id == TOKEN.c.user_id), TOKEN.c.project_id).where(
-        TOKEN.c.digest == bindparam("digest"), TOKEN.c.expires_at > bindparam("now")
-    )
-)
-_USER_BY_NAME = _callers(_users, _users.c.default_project_id).where(_users.c.name == bindparam("name"))

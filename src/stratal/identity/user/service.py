@@ -5,6 +5,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, or_, select
 
+from stratal.identity.access_key.service import ACCESS_KEY
+from stratal.identity.application_credential.service import APPLICATION_CREDENTIAL
 from stratal.identity.credentials import Credentials
 from stratal.identity.memberships import Members, memberships, put_member
 from stratal.identity.policy import RoleName
@@ -149,7 +151,8 @@ class UserService(ResourceService[UserSpec, UserStatus]):
         self._not_above(transaction, access, resource)
         if resource.id == access.user_id:
             raise Conflict(reason="one cannot delete oneself")
-        transaction.execute(TOKEN.delete().where(TOKEN.c.user_id == resource.id))
+        for table in (TOKEN, ACCESS_KEY, APPLICATION_CREDENTIAL):
+            transaction.execute(table.delete().where(table.c.user_id == resource.id))
 
     # -- actions -------------------------------------------------------------------------------------
 

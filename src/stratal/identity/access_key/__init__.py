@@ -1,0 +1,1 @@
+"""Access keys: by which clients sign requests in place of logging in."""
