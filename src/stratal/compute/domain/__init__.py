@@ -1,0 +1,73 @@
+"""What a machine is to a hypervisor, as plain data, and its libvirt XML. Nothing here touches the world.
+
+`definition` says what a machine is to be, `state` what it was found to be, `rules` what no definition may
+hold; `writing` and `reading` translate to and from the XML of libvirt's domains.
+"""
+
+from stratal.compute.domain.definition import (
+    Bus,
+    CacheMode,
+    CdRom,
+    CephCluster,
+    Chain,
+    Channel,
+    CpuMode,
+    CpuTopology,
+    DirectBoot,
+    Disk,
+    FileImage,
+    Firmware,
+    Graphics,
+    Image,
+    Limits,
+    MachineDefinition,
+    MachineId,
+    Nic,
+    NicModel,
+    RbdImage,
+)
+from stratal.compute.domain.state import (
+    AgentState,
+    BlockJob,
+    Cause,
+    CdRomState,
+    DiskState,
+    GraphicsPorts,
+    JobKind,
+    Machine,
+    NicState,
+    PowerState,
+)
+
+__all__ = [
+    "AgentState",
+    "BlockJob",
+    "Bus",
+    "CacheMode",
+    "Cause",
+    "CdRom",
+    "CdRomState",
+    "CephCluster",
+    "Chain",
+    "Channel",
+    "CpuMode",
+    "CpuTopology",
+    "DirectBoot",
+    "Disk",
+    "DiskState",
+    "FileImage",
+    "Firmware",
+    "Graphics",
+    "GraphicsPorts",
+    "Image",
+    "JobKind",
+    "Limits",
+    "Machine",
+    "MachineDefinition",
+    "MachineId",
+    "Nic",
+    "NicModel",
+    "NicState",
+    "PowerState",
+    "RbdImage",
+]
