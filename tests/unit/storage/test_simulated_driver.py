@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stratal.kernel.script import When
 from stratal.storage.drivers.contract import Direction, LayerId
 from stratal.storage.drivers.errors import BackendUnavailable, NoSpace
 from stratal.storage.drivers.simulated import Place, Script, SimulatedDriver
-from stratal.storage.drivers.simulated.script import When
 from stratal.storage.drivers.simulated.sparse import SparseBytes
 
 A, B, C = LayerId("a"), LayerId("b"), LayerId("c")

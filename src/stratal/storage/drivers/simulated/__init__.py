@@ -4,8 +4,8 @@ Held by the same conformance suite as the real drivers. Used by tests, and by th
 the settings ask for a simulated place.
 """
 
+from stratal.kernel.script import Script
 from stratal.storage.drivers.simulated.driver import SimulatedDriver
 from stratal.storage.drivers.simulated.place import Place
-from stratal.storage.drivers.simulated.script import Script
 
 __all__ = ["Place", "Script", "SimulatedDriver"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stratal.kernel.effects import Effect
 from stratal.kernel.operation import Operation
+from stratal.kernel.script import Script
 from stratal.storage.drivers.contract import (
     Capacity,
     CheckReport,
@@ -32,7 +33,6 @@ from stratal.storage.drivers.errors import (
 from stratal.storage.drivers.simulated.claims import Claim, Claims
 from stratal.storage.drivers.simulated.handles import Handle
 from stratal.storage.drivers.simulated.place import Held, Place
-from stratal.storage.drivers.simulated.script import Script
 from stratal.storage.drivers.simulated.sparse import Piece, SparseBytes
 
 # A copied chunk of an image; zeros in it are left out in units of this size.

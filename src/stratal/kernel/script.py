@@ -1,4 +1,4 @@
-"""Faults and delays on order, to see how callers bear them. Written by tests, obeyed by the driver."""
+"""Faults and delays on order, to see how callers bear them. Written by tests, obeyed by simulated drivers."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ class _Fault:
 
 
 class Script:
-    """What goes wrong, by the name of the side effect without `simulated.`; `*` stands for all of them."""
+    """What goes wrong, by the name of the side effect without its prefix; `*` stands for all of them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
