@@ -11,12 +11,14 @@ from typing import ClassVar
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from storage_installation import Installation, running
 from stratal.kernel.errors import Conflict
-from stratal.storage import Backend
+from stratal.kernel.transaction import Transaction
+from stratal.storage import Backend, layers
 from stratal.storage.bs_volume.model import MIB
+from stratal.storage.tree import rows
 
 which = st.integers(0, 10**6)
 
@@ -126,6 +128,24 @@ class StorageMachine(RuleBasedStateMachine):
             return
         self.here.remove(self.here.volumes, id)
         del self.volumes[id]
+
+    @invariant()
+    def what_a_look_loads_says_the_same_as_the_whole_tree(self) -> None:
+        def compare(transaction: Transaction) -> None:
+            for tree in self.here.trees():
+                whole, part = rows.load(transaction, tree.id), rows.load_loose(transaction, tree.id)
+                assert part.graph.unsettled == whole.graph.unsettled
+                assert layers.attention(part.graph) == layers.attention(whole.graph)
+                seen = layers.observe(self.here.driver(), whole.graph)
+                if not layers.astray(part.graph, seen):
+                    _, ours = layers.record(part.graph, seen)
+                    _, theirs = layers.record(whole.graph, seen)
+                    assert (set(ours.layers), set(ours.gone)) == (set(theirs.layers), set(theirs.gone))
+                    remains = layers.remaining(part.graph, seen, part.weigh)
+                    assert remains == layers.remaining(whole.graph, seen, whole.weigh)
+
+        if hasattr(self, "here"):
+            self.here.database.read(compare)
 
     # -- the world -----------------------------------------------------------------------------------
 

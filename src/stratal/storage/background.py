@@ -34,6 +34,8 @@ class _Job:
     layers: frozenset[LayerId]
     step: Step
     operation: Operation | None = None
+    #: before it began
+    cancelled: bool = False
 
 
 @dataclass(kw_only=True)
@@ -107,6 +109,8 @@ class Background:
         """Stop what is being done to a layer, if anything is. It may end all the same."""
         with self._lock:
             job = self._jobs.get(layer)
+            if job is not None and job.operation is None:
+                job.cancelled = True
         if job is not None and job.operation is not None:
             job.operation.cancel()
 
@@ -148,7 +152,7 @@ class Background:
     def _operate(self, job: _Job, operation: Operation) -> None:
         with self._lock:
             job.operation = operation
-            if self._closing:
+            if self._closing or job.cancelled:
                 operation.cancel()
         operation.run()
         log.info("storage_work_done", tree=job.tree_id, work=str(operation))

@@ -3,18 +3,22 @@
 import itertools
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from storage_installation import MEMBER, NEIGHBOUR, Installation, eventually, running
 from stratal.kernel.errors import Invalid
 from stratal.kernel.state import State
+from stratal.kernel.transaction import Transaction
 from stratal.kernel.work import WORK
 from stratal.storage import Backend
 from stratal.storage.bs_volume.model import MIB
-from stratal.storage.drivers.contract import LayerDriver, LayerId
+from stratal.storage.drivers.contract import LayerDriver, LayerId, Source
 from stratal.storage.drivers.errors import BackendUnavailable, NoSpace
 from stratal.storage.drivers.simulated import Place, SimulatedDriver
+from stratal.storage.layers import NameKind
+from stratal.storage.tree import rows
 
 
 class Memory:
@@ -289,3 +293,51 @@ def test_a_place_that_forgets_is_filled_again_when_the_next_process_starts(sqlit
         here.update(here.volumes, copy, size_mb=2)
         assert here.active(here.volumes, copy).status.problem is None
         here.snapshot(volume, "another")
+
+
+def test_a_copy_that_is_dropped_while_it_is_made_stops_and_leaves_nothing(
+    here: Installation, tmp_path: Path
+) -> None:
+    file = tmp_path / "disk.raw"
+    file.write_bytes(b"foreign" + bytes(MIB - 7))
+    policy = here.show(here.policies, here.default_policy).spec
+    name = rows.name_of(NameKind.CUT, 1)
+
+    def create(transaction: Transaction) -> None:
+        here.storage.disks.create(
+            transaction,
+            name,
+            called="copy",
+            policy_id=here.default_policy,
+            driver=policy.driver,
+            place=policy.place,
+            size_bytes=MIB,
+            origin=Source(path=file, format="raw"),
+        )
+
+    here.script.delay("stage", 0.5)
+    here.database.write(create)
+    [tree] = here.trees()
+    eventually(lambda: here.storage.background.look(tree.id).busy)
+    here.database.write(lambda tx: here.storage.disks.drop(tx, name))
+    here.at_rest()
+    eventually(lambda: not here.trees())
+    assert not here.stored_layers()
+    assert dict(here.driver().survey().layers) == {}
+
+
+def test_a_look_at_a_large_tree_loads_no_more_than_has_to_be_looked_at(anywhere: Installation) -> None:
+    volume = anywhere.volume()
+    snaps = [anywhere.snapshot(volume, str(number)) for number in range(40)]
+    anywhere.at_rest()
+    anywhere.stop_engine()
+    tree = anywhere.tree_id(volume)
+
+    def looked_at() -> int:
+        return len(anywhere.database.read(lambda tx: rows.load_loose(tx, tree)).layers)
+
+    assert looked_at() == 0
+    anywhere.create(anywhere.snaps, name="another", bs_volume_id=volume)
+    assert looked_at() == 3, "the layer to freeze, the one below and the one above"
+    anywhere.act(anywhere.volumes, volume, "rollback", bs_snap_id=snaps[20])
+    assert looked_at() == 5, "and the layer gone back to, with the one that the volume goes on in"

@@ -15,6 +15,35 @@ depends_on = None
 def upgrade() -> None:
 
     op.create_table(
+        "access_key",
+        sa.Column("access", sa.Text(), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("access", name=op.f("pk_access_key")),
+    )
+    with op.batch_alter_table("access_key", schema=None) as batch_op:
+        batch_op.create_index("ix_access_key_user_id", ["user_id"], unique=False)
+
+    op.create_table(
+        "application_credential",
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("verifier", sa.Text(), nullable=False),
+        sa.Column("unrestricted", sa.Boolean(), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("expires_at", columns.UtcTime(), nullable=True),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_application_credential")),
+    )
+    with op.batch_alter_table("application_credential", schema=None) as batch_op:
+        batch_op.create_index("uq_application_credential_user_id_name", ["user_id", "name"], unique=True)
+
+    op.create_table(
         "audit_log",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
@@ -603,10 +632,12 @@ def upgrade() -> None:
         sa.Column("volume_id", sa.BigInteger(), nullable=True),
         sa.Column("allocated_bytes", sa.BigInteger(), nullable=True),
         sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("loose", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_layer")),
     )
     with op.batch_alter_table("layer", schema=None) as batch_op:
-        batch_op.create_index("ix_layer_tree_id", ["tree_id"], unique=False)
+        batch_op.create_index("ix_layer_parent", ["parent", "loose", "id"], unique=False)
+        batch_op.create_index("ix_layer_tree_id", ["tree_id", "loose"], unique=False)
 
     op.create_table(
         "layer_name",
@@ -1833,6 +1864,7 @@ def downgrade() -> None:
     op.drop_table("layer_name")
     with op.batch_alter_table("layer", schema=None) as batch_op:
         batch_op.drop_index("ix_layer_tree_id")
+        batch_op.drop_index("ix_layer_parent")
 
     op.drop_table("layer")
     with op.batch_alter_table("label_value_spec", schema=None) as batch_op:
@@ -2083,3 +2115,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_audit_log_created_at"))
 
     op.drop_table("audit_log")
+    with op.batch_alter_table("application_credential", schema=None) as batch_op:
+        batch_op.drop_index("uq_application_credential_user_id_name")
+
+    op.drop_table("application_credential")
+    with op.batch_alter_table("access_key", schema=None) as batch_op:
+        batch_op.drop_index("ix_access_key_user_id")
+
+    op.drop_table("access_key")

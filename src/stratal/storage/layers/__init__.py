@@ -25,7 +25,15 @@ from stratal.storage.layers.decisions import (
 )
 from stratal.storage.layers.freeing import ExtentsOf, freed_by_dropping
 from stratal.storage.layers.graph import Delta, Graph, Layer, Name, NameKind, State
-from stratal.storage.layers.remaining import Outstanding, Problem, Weigh, attention, record, remaining
+from stratal.storage.layers.remaining import (
+    Outstanding,
+    Problem,
+    Weigh,
+    astray,
+    attention,
+    record,
+    remaining,
+)
 from stratal.storage.layers.steps import (
     Absorb,
     Adopt,
@@ -63,6 +71,7 @@ __all__ = [
     "Step",
     "Weigh",
     "account",
+    "astray",
     "attention",
     "carry_out",
     "clone",

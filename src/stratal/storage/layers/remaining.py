@@ -79,8 +79,9 @@ def remaining(graph: Graph, observed: Observed, weigh: Weigh) -> Outstanding:
 def record(graph: Graph, observed: Observed) -> tuple[Graph, Delta]:
     """The graph with what was seen to be done: layers settled, merged or removed. The delta may be empty."""
     draft = Draft(graph)
-    for layer_id, info in observed.items():
-        if info is None or layer_id not in graph.layers:
+    for layer_id in attention(graph):
+        info = observed.get(layer_id)
+        if info is None:
             continue
         layer = draft.layers[layer_id]
         if info.parent != layer.parent and _passed_by(graph, layer, info.parent):

@@ -11,7 +11,7 @@ from stratal.kernel.errors import StratalError
 from stratal.storage.background import Background
 from stratal.storage.drivers.contract import LayerDriver, LayerId
 from stratal.storage.drivers.errors import LayerBusy
-from stratal.storage.layers import Absorb, CreateChild, CreateRoot, Delete, Flatten, Step, carry_out
+from stratal.storage.layers import Absorb, CreateChild, CreateRoot, Flatten, Step, carry_out
 
 
 @dataclass(kw_only=True)
@@ -40,8 +40,6 @@ def act(
     stuck: set[LayerId] = set()
     for step in steps:
         layer, needs = changes(step), _needs(step)
-        if isinstance(step, Delete) and layer in busy:
-            background.cancel(layer)  # nobody needs it any more
         if layer in busy or layer in stuck or needs & stuck or (is_long(step) and needs & busy):
             stuck.add(layer)
             continue

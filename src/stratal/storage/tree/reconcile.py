@@ -21,7 +21,7 @@ from stratal.storage.background import Background
 from stratal.storage.bs_policy.model import BS_POLICY, DEFAULT_CHAIN_LIMIT
 from stratal.storage.drivers.contract import LayerDriver, LayerId
 from stratal.storage.drivers.errors import BackendUnavailable, LayerBusy, LayerDamaged
-from stratal.storage.layers import Delta, Graph, observe, record, remaining
+from stratal.storage.layers import Delta, Graph, astray, observe, record, remaining
 from stratal.storage.places import Places
 from stratal.storage.tree import rows
 from stratal.storage.tree.acting import act, changes
@@ -39,7 +39,11 @@ _WHILE_BUSY: Final = timedelta(seconds=60)
 """How long to wait for work in the background, which asks for a look by itself when it ends."""
 
 _COUNT_AFTER: Final = timedelta(seconds=1)
-"""How long a tree must have been left alone before it is weighed and counted, and chains are shortened."""
+_COUNT_AFTER_PER_LAYER: Final = timedelta(milliseconds=1)
+"""How long a tree must have been left alone before it is weighed and counted, and chains are shortened.
+
+That is the one thing that takes longer in a larger tree: some 40 microseconds for each layer.
+"""
 
 _PATIENCE_SECONDS: Final = 5.0
 """How long a layer may be in use by somebody else before that is called a problem."""
@@ -65,34 +69,32 @@ class TreeReconciler:
         self._busy_since: dict[tuple[int, LayerId], float] = {}
 
     def reconcile(self, resource: Tree, look: Look) -> Observed[TreeStatus]:
-        stored = found = look.read(lambda tx: rows.load(tx, resource.id))
-        if not stored.graph.layers and not stored.graph.names:
+        stored = found = look.read(lambda tx: rows.load_loose(tx, resource.id))
+        if not stored.graph.layers and look.read(lambda tx: rows.is_empty(tx, resource.id)):
             look.write(lambda tx: self._store.mark(tx, resource.id, {"deletion_begin": tx.now}))
             return Observed(status=msgspec.structs.replace(resource.status, layer_num=0), settled=False)
         try:
             driver = self._places.driver(resource.spec.driver, resource.spec.place)
             stored, problems, remains = self._work(resource, look, stored, driver)
         except BackendUnavailable as error:
-            self._note_problems(look, stored, dict.fromkeys(stored.graph.unsettled, error))
+            self._note_problems(look, resource.id, stored, dict.fromkeys(stored.graph.unsettled, error))
             raise
         problems, hurry = self._patiently(resource.id, problems)
-        self._note_problems(look, stored, problems)
+        self._note_problems(look, resource.id, stored, problems)
         for layer, problem in problems.items():
             if isinstance(problem, StratalError):
                 raise problem
             raise LayerDamaged(layer=layer, reason=problem)
         if self._background.look(resource.id).busy:
-            status = msgspec.structs.replace(resource.status, layer_num=len(stored.graph.layers))
-            return Observed(status=status, settled=False, again_after=_WHILE_BUSY)
+            return Observed(status=resource.status, settled=False, again_after=_WHILE_BUSY)
         if remains:
             return Observed(
                 status=resource.status, settled=False, again_after=None if hurry else _PATIENCE_POLL
             )
         if stored is not found:
             # counting can wait until nothing happens any more; those who wait for their disks cannot
-            status = msgspec.structs.replace(resource.status, layer_num=len(stored.graph.layers))
-            return Observed(status=status, again_after=_COUNT_AFTER)
-        return self._rest(resource, look, stored, driver)
+            return Observed(status=resource.status, again_after=_quiet(resource.status.layer_num))
+        return self._rest(resource, look, driver)
 
     def remove(self, resource: Tree, look: Look) -> Gone:
         return Gone()
@@ -108,8 +110,17 @@ class TreeReconciler:
         """
         failed: dict[LayerId, StratalError] = {}
         for _ in range(_ROUNDS):
+            busy = self._background.look(resource.id).busy
             observed = observe(driver, stored.graph)
-            graph, delta = record(stored.graph, observed)
+            if not stored.whole and astray(stored.graph, observed):
+                stored = look.read(lambda tx: rows.load(tx, resource.id))
+                continue
+            for layer in busy & stored.graph.hidden:
+                if not stored.graph.children(layer):
+                    self._background.cancel(layer)  # nobody needs it any more
+            # what is being made is not there yet, and would be taken for what is there no more
+            at_rest = {layer: info for layer, info in observed.items() if layer not in busy}
+            graph, delta = record(stored.graph, at_rest)
             if delta != Delta():
                 stored = self._apply(look, resource.id, stored, graph, delta)
                 continue  # with what was recorded, other layers may have come into view
@@ -151,7 +162,7 @@ class TreeReconciler:
 
         with RECORD:
             agreed = look.write(write)
-        return stored.after(graph, delta) if agreed else look.read(lambda tx: rows.load(tx, tree_id))
+        return stored.after(graph, delta) if agreed else look.read(lambda tx: rows.load_loose(tx, tree_id))
 
     def _patiently(
         self, tree_id: int, problems: Mapping[LayerId, StratalError | str]
@@ -170,7 +181,11 @@ class TreeReconciler:
         return {id: problem for id, problem in problems.items() if id not in brief}, not brief
 
     def _note_problems(
-        self, look: Look, stored: rows.Stored, problems: Mapping[LayerId, StratalError | str]
+        self,
+        look: Look,
+        tree_id: int,
+        stored: rows.Stored,
+        problems: Mapping[LayerId, StratalError | str],
     ) -> None:
         """Tell those who need a layer that something is wrong with it, or is so no longer."""
         news: dict[LayerId, str | None] = {
@@ -179,15 +194,17 @@ class TreeReconciler:
             if (problem := str(problems[id]) if id in problems else None) != placed.problem
         }
         if news:
-            concerned = standing_on(stored.graph, news)
-            look.write(lambda tx: (rows.note_problems(tx, news), wake(tx, concerned)))
+            look.write(lambda tx: self._tell_of(tx, tree_id, news))
+
+    @staticmethod
+    def _tell_of(transaction: Transaction, tree_id: int, news: Mapping[LayerId, str | None]) -> None:
+        rows.note_problems(transaction, news)
+        wake(transaction, standing_on(rows.load(transaction, tree_id).graph, news))
 
     # -- at rest -------------------------------------------------------------------------------------
 
-    def _rest(
-        self, resource: Tree, look: Look, stored: rows.Stored, driver: LayerDriver
-    ) -> Observed[TreeStatus]:
-        now = look.read(lambda tx: tx.now)
+    def _rest(self, resource: Tree, look: Look, driver: LayerDriver) -> Observed[TreeStatus]:
+        now, stored = look.read(lambda tx: (tx.now, rows.load(tx, resource.id)))
         everything = weigh_due(resource.status.weighed_at, now)
         allocated = count(look, stored, driver, tree_id=resource.id, all_heads=everything)
         status = msgspec.structs.replace(
@@ -207,3 +224,8 @@ class TreeReconciler:
     def _chain_limit(self, look: Look, resource: Tree) -> int:
         policy = look.read(lambda tx: self._policies.get(tx, resource.spec.bs_policy_id, labels=False))
         return DEFAULT_CHAIN_LIMIT if policy is None else policy.spec.chain_limit
+
+
+def _quiet(layers: int) -> timedelta:
+    """How long a tree of so many layers must have been left alone."""
+    return _COUNT_AFTER + layers * _COUNT_AFTER_PER_LAYER
