@@ -44,7 +44,7 @@ class NicModel(StrEnum):
     E1000E = "e1000e"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CephCluster:
     """How QEMU reaches a Ceph cluster."""
 
@@ -57,7 +57,7 @@ class CephCluster:
     keyring: Path | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FileImage:
     """One file of a backing chain."""
 
@@ -67,7 +67,7 @@ class FileImage:
     format: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RbdImage:
     """An image of a Ceph pool. What it was cloned from is the cluster's affair."""
 
@@ -85,7 +85,7 @@ Chain = tuple[Image, ...]
 """A whole backing chain, the layer that is written to first, the root last. Empty: no medium."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
     """Of reads and writes together; None is no limit."""
 
@@ -93,7 +93,7 @@ class Limits:
     bytes_per_second: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Disk:
     #: the name of the slot: vda (virtio), sda (scsi, sata), hda (ide); unique in the machine
     target: str
@@ -108,7 +108,7 @@ class Disk:
     boot_order: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CdRom:
     #: as `Disk.target`, of the bus scsi, sata or ide
     target: str
@@ -117,7 +117,7 @@ class CdRom:
     boot_order: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Nic:
     #: lower case, with colons; unique in the machine
     mac: str
@@ -131,7 +131,7 @@ class Nic:
     boot_order: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Graphics:
     """Consoles; ports are chosen at each start, see `GraphicsPorts`."""
 
@@ -142,7 +142,7 @@ class Graphics:
     listen: str = "127.0.0.1"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Channel:
     """A virtio serial port between a program in the guest and a socket of the host."""
 
@@ -152,7 +152,7 @@ class Channel:
     socket: Path
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DirectBoot:
     """Boot a kernel of the host's files instead of what the disks hold."""
 
@@ -161,7 +161,7 @@ class DirectBoot:
     command_line: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CpuTopology:
     sockets: int = 1
     cores_per_socket: int = 1
@@ -172,7 +172,7 @@ class CpuTopology:
         return self.sockets * self.cores_per_socket * self.threads_per_core
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MachineDefinition:
     """All of a machine. What is wrong with one, `rules.check` says; every driver asks it."""
 

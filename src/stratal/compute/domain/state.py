@@ -47,7 +47,7 @@ class JobKind(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BlockJob:
     """Work on a disk's chain that goes on inside the hypervisor."""
 
@@ -56,7 +56,7 @@ class BlockJob:
     total_bytes: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DiskState:
     target: str
     #: as QEMU has it open, or as the machine last had it
@@ -66,7 +66,7 @@ class DiskState:
     limits: Limits
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CdRomState:
     target: str
     medium: Chain
@@ -74,14 +74,14 @@ class CdRomState:
     tray_open: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class NicState:
     mac: str
     tap: str | None
     link_up: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GraphicsPorts:
     """TCP ports of the consoles; None where there is none or the machine is not running."""
 
@@ -89,7 +89,7 @@ class GraphicsPorts:
     spice: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Machine:
     """One machine as the hypervisor holds it now; of a stopped one, what it was when it last ran."""
 

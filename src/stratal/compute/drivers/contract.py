@@ -229,9 +229,9 @@ class Hypervisor(Protocol):
         backing file. With `memory_file`, which must not exist, vCPUs stand still while memory is written
         there, at the same point. With `quiesce` the guest's file systems are frozen around it, for at most
         `seconds`, and thawed in every case; not together with `memory_file`, which would hold a frozen guest.
-        Done already if all disks have these on top, which says nothing about the memory: a repetition finds
-        `memory_file` complete or not at all. All or none: SnapshotFailed, DeviceNotFound, ChainDiffers (some
-        have them already), AgentUnavailable, HoldExpired. A paused machine stays paused.
+        Done already if all disks have these on top, and memory its file. All or none: SnapshotFailed,
+        DeviceNotFound, ChainDiffers (some have them already), AgentUnavailable, HoldExpired. A paused
+        machine stays paused.
         """
         ...
 

@@ -1,0 +1,1 @@
+"""Virtual machines: what runs guests."""

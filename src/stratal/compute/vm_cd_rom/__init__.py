@@ -1,0 +1,1 @@
+"""CD-ROM drives of virtual machines."""

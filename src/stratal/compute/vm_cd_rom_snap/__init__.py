@@ -1,0 +1,1 @@
+"""The CD-ROM drives in snapshots of virtual machines."""

@@ -1,0 +1,1 @@
+"""What is still to be removed of virtual machines, as users see it."""

@@ -1,0 +1,1 @@
+"""Disks of virtual machines: each attaches one volume to one machine."""

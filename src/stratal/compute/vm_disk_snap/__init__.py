@@ -1,0 +1,1 @@
+"""The disks in snapshots of virtual machines."""

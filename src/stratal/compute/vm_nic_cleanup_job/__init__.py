@@ -1,0 +1,1 @@
+"""What is still to be removed of network interfaces, as users see it."""

@@ -1,0 +1,1 @@
+"""The network interfaces in snapshots of virtual machines."""

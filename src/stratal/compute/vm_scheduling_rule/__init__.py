@@ -1,0 +1,1 @@
+"""Rules of which virtual machines run together, and where."""
