@@ -7,7 +7,7 @@ StringSlice holds no comma, since the slice is stored as `a,b,c`.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
 
@@ -38,6 +38,15 @@ StringSlice = Annotated[
 def count_field() -> int:
     """A counter that starts at 0 and, unlike a plain default, is always shown."""
     return msgspec.field(default_factory=int)
+
+
+def list_field() -> list[Any]:
+    """A list that starts empty and, unlike one with a plain default, is shown even so."""
+    return msgspec.field(default_factory=_nothing)
+
+
+def _nothing() -> list[Any]:
+    return []
 
 
 class NullTime(msgspec.Struct, frozen=True, kw_only=True):

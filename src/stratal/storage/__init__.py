@@ -4,9 +4,14 @@
 kinds are what users see of it, and `tree` is what keeps the graph and makes it real.
 """
 
-from stratal.storage.bs_policy.model import BsPolicySummary
-from stratal.storage.bs_volume.model import BsVolumeClone
+from stratal.storage.bs_policy.model import BsPolicySummary, BytesPerSecond, Iops
+from stratal.storage.bs_volume.model import BsVolumeClone, SizeMb
 from stratal.storage.bs_volume.use import Use, UseOf
+from stratal.storage.drivers.contract import Location, OpenDisk, Transport
+from stratal.storage.drivers.errors import LayerBusy
+from stratal.storage.layers import Name, NameKind
+from stratal.storage.lending.lender import Lender, NotReady, Overlay
+from stratal.storage.lending.lent import Keeper
 from stratal.storage.places import Backend
 from stratal.storage.storage import KINDS, Storage
 from stratal.storage.tree.view import VolumeTree
@@ -19,11 +24,24 @@ __all__ = [
     "Backend",
     "BsPolicySummary",
     "BsVolumeClone",
+    "BytesPerSecond",
     "Download",
     "DownloadFormat",
     "ImageSettings",
+    "Iops",
+    "Keeper",
+    "LayerBusy",
+    "Lender",
+    "Location",
+    "Name",
+    "NameKind",
+    "NotReady",
+    "OpenDisk",
+    "Overlay",
     "Piece",
+    "SizeMb",
     "Storage",
+    "Transport",
     "Upload",
     "Use",
     "UseOf",

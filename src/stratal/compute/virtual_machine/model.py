@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Final
 import msgspec
 
 from stratal.compute.domain import AgentState, CpuMode, Firmware, PowerState
-from stratal.kernel.fields import Id, Status, StringSlice, TenantSpec, count_field
+from stratal.kernel.fields import Id, Status, StringSlice, TenantSpec, count_field, list_field
 from stratal.kernel.kind import Kind, Reference
 
 MOST_CPUS: Final = 255
@@ -118,7 +118,7 @@ class VirtualMachineStatus(Status, kw_only=True, omit_defaults=True):
     node_id: Annotated[int | None, msgspec.Meta(description="The node that it runs on.")] = None
     ip_addresses: Annotated[
         list[str], msgspec.Meta(description="The guest's addresses, as its agent or network tells.")
-    ] = msgspec.field(default_factory=lambda: [])
+    ] = list_field()
     uuid: Annotated[str | None, msgspec.Meta(description="Its UUID, which the guest sees too.")] = None
     graphics_port: Annotated[int | None, msgspec.Meta(description="TCP port of VNC.")] = None
     spice_port: Annotated[int | None, msgspec.Meta(description="TCP port of SPICE.")] = None
@@ -128,7 +128,7 @@ class VirtualMachineStatus(Status, kw_only=True, omit_defaults=True):
     ] = None
     # what the running guest was booted with, or what the next boot will take
     bios: Firmware | None = None
-    boot_device_order: list[str] = msgspec.field(default_factory=lambda: [])
+    boot_device_order: list[str] = list_field()
     socket_num: int = count_field()
     core_num_per_socket: int = count_field()
     thread_num_per_core: int = count_field()

@@ -1,6 +1,7 @@
 """The declaration of the clean-up jobs of virtual machines. Called by the service and the faces.
 
-A job is the visible half of a removal: the domain, its console and its definition, on one node. It does nothing itself.
+A job is the visible half of a removal: of the domain, its console and its definition, on one node. It does
+nothing itself.
 """
 
 from typing import Annotated

@@ -1,6 +1,6 @@
 """The declaration of the clean-up jobs of disks. Called by the service and the faces.
 
-A job is the visible half of a removal: the disk in the guest, on one node. It does nothing itself.
+A job is the visible half of a removal: of the disk in the guest, on one node. It does nothing itself.
 """
 
 from typing import Annotated

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Final
 import msgspec
 
 from stratal.compute.domain import NicModel
-from stratal.kernel.fields import CreateSpec, Id, Name, Status, TenantSpec, Text, UpdateSpec
+from stratal.kernel.fields import CreateSpec, Id, Name, Status, TenantSpec, Text, UpdateSpec, list_field
 from stratal.kernel.kind import Kind, Reference
 
 MOST_QUEUES: Final = 64
@@ -52,9 +52,7 @@ class VmNicStatus(Status, kw_only=True, omit_defaults=True):
 
     device: Annotated[str | None, msgspec.Meta(description="Its tap device on the host.")] = None
     bridge_id: Annotated[int | None, msgspec.Meta(description="The bridge that it is plugged into.")] = None
-    ip_addresses: Annotated[list[str], msgspec.Meta(description="Addresses that were learnt.")] = (
-        msgspec.field(default_factory=lambda: [])
-    )
+    ip_addresses: Annotated[list[str], msgspec.Meta(description="Addresses that were learnt.")] = list_field()
     link_up: Annotated[bool, msgspec.Meta(description="Whether it has a link.")] = msgspec.field(
         default_factory=bool
     )

@@ -1,6 +1,7 @@
 """The declaration of the clean-up jobs of network interfaces. Called by the service and the faces.
 
-A job is the visible half of a removal: the tap device and what hangs on it, on one node. It does nothing itself.
+A job is the visible half of a removal: of the tap device and what hangs on it, on one node. It does nothing
+itself.
 """
 
 from typing import Annotated

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from stratal.kernel.fields import CreateSpec, Id, Status, TenantSpec
+from stratal.kernel.fields import CreateSpec, Id, Status, TenantSpec, list_field
 from stratal.kernel.kind import Kind
 
 
@@ -49,9 +49,7 @@ class VmSchedulingRuleStatus(Status, kw_only=True, omit_defaults=True):
     satisfied: Annotated[
         bool | None, msgspec.Meta(description="Whether the machines that run are where it wants them.")
     ] = None
-    violating_vm_ids: Annotated[list[int], msgspec.Meta(description="Those that are not.")] = msgspec.field(
-        default_factory=lambda: []
-    )
+    violating_vm_ids: Annotated[list[int], msgspec.Meta(description="Those that are not.")] = list_field()
 
 
 class VmSchedulingRuleCreate(CreateSpec, kw_only=True, forbid_unknown_fields=True):
@@ -61,7 +59,7 @@ class VmSchedulingRuleCreate(CreateSpec, kw_only=True, forbid_unknown_fields=Tru
     policy: Policy = RulePolicy.MUST
     enabled: Enabled = True
     vm_ids: Members
-    node_ids: Nodes = []
+    node_ids: Nodes = list_field()
 
 
 VM_SCHEDULING_RULE = Kind(

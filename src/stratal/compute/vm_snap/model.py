@@ -10,7 +10,16 @@ import msgspec
 
 from stratal.compute.domain import CpuMode, Firmware
 from stratal.compute.virtual_machine.model import WantedPower
-from stratal.kernel.fields import CreateSpec, Id, Status, StringSlice, TenantSpec, UpdateSpec, count_field
+from stratal.kernel.fields import (
+    CreateSpec,
+    Id,
+    Status,
+    StringSlice,
+    TenantSpec,
+    UpdateSpec,
+    count_field,
+    list_field,
+)
 from stratal.kernel.kind import Kind, Reference
 
 MachineId = Annotated[Id, msgspec.Meta(description="The virtual machine.")]
@@ -55,7 +64,7 @@ class VmSnapStatus(Status, kw_only=True, omit_defaults=True):
         int, msgspec.Meta(description="Machines that were cloned from it and not flattened.")
     ] = count_field()
     ip_addresses: Annotated[list[str], msgspec.Meta(description="The addresses that the guest had.")] = (
-        msgspec.field(default_factory=lambda: [])
+        list_field()
     )
     vm_id: Annotated[int | None, msgspec.Meta(description="The machine, once all its disks are kept.")] = None
 

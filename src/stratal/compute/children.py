@@ -1,0 +1,51 @@
+"""What belongs to a machine: its disks, network interfaces and CD-ROM drives.
+
+Called by the services and reconcilers of compute. All of these say also what is being deleted, since a guest
+may still have it; `spec.deletion_begin` tells.
+"""
+
+from sqlalchemy import select
+
+from stratal.compute.vm_cd_rom.model import VM_CD_ROM, VmCdRomSpec, VmCdRomStatus
+from stratal.compute.vm_disk.model import VM_DISK, VmDiskSpec, VmDiskStatus
+from stratal.compute.vm_nic.model import VM_NIC, VmNicSpec, VmNicStatus
+from stratal.kernel.kind import AnyKind
+from stratal.kernel.store import Resource, Store
+from stratal.kernel.transaction import Transaction
+
+Disk = Resource[VmDiskSpec, VmDiskStatus]
+Nic = Resource[VmNicSpec, VmNicStatus]
+CdRom = Resource[VmCdRomSpec, VmCdRomStatus]
+
+_DISKS, _NICS, _CD_ROMS = Store(VM_DISK), Store(VM_NIC), Store(VM_CD_ROM)
+
+
+def disks(transaction: Transaction, vm_id: int) -> list[Disk]:
+    """The disks of a machine, in the order in which they came."""
+    return _DISKS.find(transaction, VM_DISK.tables.spec.c.vm_id == vm_id, labels=False)
+
+
+def nics(transaction: Transaction, vm_id: int) -> list[Nic]:
+    """The network interfaces of a machine, in the order in which they came."""
+    return _NICS.find(transaction, VM_NIC.tables.spec.c.vm_id == vm_id, labels=False)
+
+
+def cd_roms(transaction: Transaction, vm_id: int) -> list[CdRom]:
+    """The CD-ROM drives of a machine, in the order in which they came."""
+    return _CD_ROMS.find(transaction, VM_CD_ROM.tables.spec.c.vm_id == vm_id, labels=False)
+
+
+def disk_targets(transaction: Transaction, vm_id: int) -> dict[int, str]:
+    """The places of a machine's disks in the guest (vda), by the disks' ids."""
+    return _targets(transaction, VM_DISK, vm_id)
+
+
+def cd_rom_targets(transaction: Transaction, vm_id: int) -> dict[int, str]:
+    """The places of a machine's CD-ROM drives in the guest (sda), by the drives' ids."""
+    return _targets(transaction, VM_CD_ROM, vm_id)
+
+
+def _targets(transaction: Transaction, kind: AnyKind, vm_id: int) -> dict[int, str]:
+    columns = kind.tables.spec.c
+    found = select(columns.id, columns.target).where(columns.vm_id == vm_id, columns.deleted_at.is_(None))
+    return {row.id: row.target for row in transaction.execute(found)}
