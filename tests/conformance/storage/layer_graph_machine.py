@@ -84,7 +84,7 @@ class LayerGraphMachine(RuleBasedStateMachine):
                 name=name,
                 layer=self.new_layer(),
                 size_bytes=size,
-                origin=Source(path=path, format="raw"),
+                origin=Source.file(path, format="raw"),
             )
         )
         self.content[name] = content.ljust(size, b"\0")

@@ -53,7 +53,7 @@ class Mirror:
             content[: len(data)] = data
         for _ in self._times():
             self.driver.create_root(
-                layer, size_bytes=self.size_bytes, source=source and Source(path=source, format="raw")
+                layer, size_bytes=self.size_bytes, source=source and Source.file(source, format="raw")
             ).run()
         self.layers[layer] = Expected(parent=None, content=content)
         return layer

@@ -37,7 +37,12 @@ def an_empty_root(mirror: Mirror, ground: Ground) -> Scenario:
 def a_root_from_an_image(mirror: Mirror, ground: Ground) -> Scenario:
     image, content = ground.folder / "image.raw", pattern(1, 3 * ground.unit)
     image.write_bytes(content)
-    return _root(mirror, Source(path=image, format="raw"), content)
+    return _root(mirror, Source.file(image, format="raw"), content)
+
+
+def a_root_from_an_image_of_the_backend(mirror: Mirror, ground: Ground) -> Scenario:
+    content = pattern(1, mirror.size_bytes)
+    return _root(mirror, Source(location=ground.adoptable(ground.folder, content)), content)
 
 
 def _root(mirror: Mirror, source: Source | None, content: bytes) -> Scenario:
@@ -141,6 +146,7 @@ def a_removal(mirror: Mirror, ground: Ground) -> Scenario:
 SCENARIOS = (
     an_empty_root,
     a_root_from_an_image,
+    a_root_from_an_image_of_the_backend,
     an_adopted_image,
     a_child,
     a_freeze,

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from stratal.storage.drivers.contract import (
     Direction,
     LayerDriver,
     Source,
+    Transport,
 )
 from stratal.storage.drivers.errors import (
     CannotShrink,
@@ -72,7 +74,7 @@ class Roots(LayerSuite):
         image = tmp_path / "image.raw"
         image.write_bytes(pattern(1, self.SIZE))
         operation = driver.create_root(
-            new_id(), size_bytes=self.SIZE, source=Source(path=image, format="raw")
+            new_id(), size_bytes=self.SIZE, source=Source.file(image, format="raw")
         )
         assert not operation.done
         operation.run()
@@ -91,7 +93,7 @@ class Roots(LayerSuite):
         image = tmp_path / "image.raw"
         image.write_bytes(pattern(1, self.SIZE))
         layer = new_id()
-        source = Source(path=image, format="raw")
+        source = Source.file(image, format="raw")
         operation = mirror.driver.create_root(layer, size_bytes=self.SIZE, source=source)
         operation.cancel()
         with pytest.raises(Cancelled):
@@ -108,7 +110,7 @@ class Roots(LayerSuite):
         image = tmp_path / "image.raw"
         image.write_bytes(bytes(self.SIZE + 512))
         with pytest.raises(SourceRefused):
-            driver.create_root(new_id(), size_bytes=self.SIZE, source=Source(path=image, format="raw")).run()
+            driver.create_root(new_id(), size_bytes=self.SIZE, source=Source.file(image, format="raw")).run()
         assert driver.survey().layers == {}
 
     def test_an_image_of_an_unknown_format_is_refused(self, driver: LayerDriver, tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ class Roots(LayerSuite):
         image.write_bytes(bytes(self.UNIT))
         with pytest.raises(SourceRefused):
             driver.create_root(
-                new_id(), size_bytes=self.SIZE, source=Source(path=image, format="nonsense")
+                new_id(), size_bytes=self.SIZE, source=Source.file(image, format="nonsense")
             ).run()
 
     def test_an_image_that_is_not_what_it_claims_is_refused(
@@ -126,7 +128,7 @@ class Roots(LayerSuite):
         image.write_bytes(pattern(1, self.UNIT))
         with pytest.raises(SourceRefused):
             driver.create_root(
-                new_id(), size_bytes=self.SIZE, source=Source(path=image, format="qcow2")
+                new_id(), size_bytes=self.SIZE, source=Source.file(image, format="qcow2")
             ).run()
         assert driver.survey().layers == {}
 
@@ -140,7 +142,7 @@ class Roots(LayerSuite):
         )
         with pytest.raises(SourceRefused):
             driver.create_root(
-                new_id(), size_bytes=self.SIZE, source=Source(path=image, format="qcow2")
+                new_id(), size_bytes=self.SIZE, source=Source.file(image, format="qcow2")
             ).run()
         assert driver.survey().layers == {}
 
@@ -160,6 +162,38 @@ class Roots(LayerSuite):
             writer.write(0, b"mine")
         with pytest.raises(SourceRefused):
             mirror.driver.adopt(new_id(), location=location)
+
+    def test_a_foreign_image_can_be_examined_and_copied_from_where_it_lies(
+        self, mirror: Mirror, tmp_path: Path
+    ) -> None:
+        content = pattern(1, self.SIZE)
+        location = self.foreign_image(tmp_path, content)
+        for in_place in (False, True):
+            assert mirror.driver.examine(location, in_place=in_place) == self.SIZE
+        assert mirror.driver.survey().layers == {}
+        layer, source = new_id(), Source(location=location)
+        for _ in range(2):
+            mirror.driver.create_root(layer, size_bytes=self.SIZE + self.UNIT, source=source).run()
+        with mirror.driver.open_reading(layer) as reader:
+            assert reader.read(0, self.SIZE + self.UNIT) == content + bytes(self.UNIT)
+        assert mirror.driver.examine(location, in_place=True) == self.SIZE, "it is still there"
+        with pytest.raises(SourceRefused):
+            mirror.driver.create_root(new_id(), size_bytes=self.SIZE - 512, source=source).run()
+
+    def test_what_could_not_be_copied_or_taken_over_is_refused_when_it_is_examined(
+        self, driver: LayerDriver, tmp_path: Path
+    ) -> None:
+        location = self.foreign_image(tmp_path, pattern(1, self.SIZE))
+        missing = replace(location, address=location.address + ".not")
+        nonsense = replace(location, format="nonsense")
+        elsewhere = replace(location, transport=Transport.NBD)
+        for refused in (missing, nonsense, elsewhere):
+            for in_place in (False, True):
+                with pytest.raises(SourceRefused):
+                    driver.examine(refused, in_place=in_place)
+            with pytest.raises(SourceRefused):
+                driver.create_root(new_id(), size_bytes=self.SIZE, source=Source(location=refused)).run()
+        assert driver.survey().layers == {}
 
 
 class Children(LayerSuite):

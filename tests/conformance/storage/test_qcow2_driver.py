@@ -454,7 +454,7 @@ class TestFailures:
         image = tmp_path / "image.raw"
         image.write_bytes(pattern(1, 12 * MIB))
         ballast = fill(small_place, leaving=3 * MIB)
-        source = Source(path=image, format="raw")
+        source = Source.file(image, format="raw")
         with pytest.raises(NoSpace):
             mirror.driver.create_root(new_id(), size_bytes=12 * MIB, source=source).run()
         with pytest.raises(NoSpace), mirror.driver.open_writing(root) as writer:
@@ -490,7 +490,7 @@ class TestFailures:
         image, layer = tmp_path / "image.raw", new_id()
         image.write_bytes(pattern(1, SIZE))
         killed_tools("convert")
-        source = Source(path=image, format="raw")
+        source = Source.file(image, format="raw")
         with pytest.raises(BackendUnavailable, match="killed by SIGKILL"):
             driver.create_root(layer, size_bytes=SIZE, source=source).run()
         assert driver.survey().leftovers == ()
@@ -643,7 +643,7 @@ steps = [
     driver.prepare,
     lambda: image.write_bytes(b"image" * 100_000),
     lambda: raw.write_bytes(b"adopted" * 10_000),
-    lambda: driver.create_root(A, size_bytes=SIZE, source=Source(path=image, format="raw")).run(),
+    lambda: driver.create_root(A, size_bytes=SIZE, source=Source.file(image, format="raw")).run(),
     lambda: write(A, 5, b"first"),
     lambda: driver.freeze(A),
     lambda: driver.create_child(B, parent=A, size_bytes=SIZE),

@@ -23,6 +23,7 @@ from layer_suite_making import Children, Sizes
 from rbd_ground import KIB, MIB, SIZE, Ground, ceph_pool, driver, ground, mirror, shared_ceph
 
 from stratal.storage.drivers.contract import Direction, LayerDriver, LayerId, Location, Source
+from stratal.storage.drivers.errors import LayerBusy, SourceRefused
 from stratal.storage.drivers.rbd import RbdDriver
 
 pytestmark = pytest.mark.xdist_group("ceph")
@@ -235,8 +236,66 @@ def test_a_compressed_qcow2_image_is_copied_in(ground: Ground, mirror: Mirror, t
     raw.write_bytes(pattern(1, MIB) + bytes(SIZE // 2))
     subprocess.run(["qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2", raw, image], check=True)
     layer = new_id()
-    source = Source(path=image, format="qcow2")
+    source = Source.file(image, format="qcow2")
     mirror.driver.create_root(layer, size_bytes=SIZE, source=source).run()
     content = bytearray(pattern(1, MIB).ljust(SIZE, b"\0"))
     mirror.layers[layer] = Expected(parent=None, content=content)
     mirror.verify()
+
+
+def test_an_image_that_somebody_writes_to_is_not_copied_but_its_snapshot_is(
+    ground: Ground, driver: RbdDriver
+) -> None:
+    location = ground.image("busy", pattern(1, SIZE))
+    moment = dataclasses.replace(location, address=f"{location.address}@moment")
+    layer = new_id()
+    with ground.rbd.Image(ground.ioctx, "busy") as image:
+        image.create_snap("moment")
+        image.write(pattern(2, KIB), 0)
+        with pytest.raises(SourceRefused, match="has its image open"):
+            driver.examine(location, in_place=False)
+        with pytest.raises(LayerBusy):
+            driver.create_root(new_id(), size_bytes=SIZE, source=Source(location=location)).run()
+        assert driver.examine(moment, in_place=False) == SIZE
+        driver.create_root(layer, size_bytes=SIZE, source=Source(location=moment)).run()
+    with driver.open_reading(layer) as reader:
+        assert reader.read(0, SIZE) == pattern(1, SIZE)
+    with pytest.raises(SourceRefused, match="it has snapshots"):
+        driver.examine(location, in_place=True)
+    assert driver.examine(location, in_place=False) == SIZE
+
+
+def test_a_clone_is_copied_with_what_it_shares_and_not_taken_over(ground: Ground, driver: RbdDriver) -> None:
+    ground.image("base", pattern(1, SIZE))
+    with ground.rbd.Image(ground.ioctx, "base") as image:
+        image.create_snap("moment")
+        image.protect_snap("moment")
+    ground.rbd.RBD().clone(ground.ioctx, "base", "moment", ground.ioctx, "linked", features=1)
+    with ground.rbd.Image(ground.ioctx, "linked") as image:
+        image.write(pattern(2, KIB), KIB)
+    location, layer = ground.place.location("linked"), new_id()
+    with pytest.raises(SourceRefused, match="it is a clone"):
+        driver.examine(location, in_place=True)
+    driver.create_root(layer, size_bytes=SIZE, source=Source(location=location)).run()
+    content = bytearray(pattern(1, SIZE))
+    content[KIB : 2 * KIB] = pattern(2, KIB)
+    with driver.open_reading(layer) as reader:
+        assert reader.read(0, SIZE) == content
+
+
+def test_no_image_of_stratals_own_and_none_of_elsewhere_is_copied_or_taken_over(
+    ground: Ground, driver: RbdDriver
+) -> None:
+    layer = new_id()
+    driver.create_root(layer, size_bytes=SIZE).run()
+    own = driver.locate(layer)
+    assert own is not None
+    sessions = ground.place.location("stratal.sessions")
+    elsewhere = dataclasses.replace(own, address="another-pool/image")
+    tricky = dataclasses.replace(own, address=ground.place.address("image:conf=/etc/passwd"))
+    for refused in (own, sessions, elsewhere, tricky):
+        for in_place in (False, True):
+            with pytest.raises(SourceRefused):
+                driver.examine(refused, in_place=in_place)
+        with pytest.raises(SourceRefused):
+            driver.create_root(new_id(), size_bytes=SIZE, source=Source(location=refused)).run()

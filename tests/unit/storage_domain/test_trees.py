@@ -312,7 +312,7 @@ def test_a_copy_that_is_dropped_while_it_is_made_stops_and_leaves_nothing(
             driver=policy.driver,
             place=policy.place,
             size_bytes=MIB,
-            origin=Source(path=file, format="raw"),
+            origin=Source.file(file, format="raw"),
         )
 
     here.script.delay("stage", 0.5)

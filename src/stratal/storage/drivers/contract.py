@@ -68,11 +68,22 @@ class Location:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A self-contained foreign image to copy from."""
+    """A self-contained foreign image to copy from: a file, or what the driver's own backend holds."""
 
-    path: Path
-    #: as in `Location.format`
-    format: str
+    location: Location
+
+    @classmethod
+    def file(cls, path: Path, *, format: str) -> "Source":
+        return cls(location=Location(transport=Transport.FILE, address=str(path), format=format))
+
+    @property
+    def path(self) -> Path:
+        """Of a file."""
+        return Path(self.location.address)
+
+    @property
+    def format(self) -> str:
+        return self.location.format
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,14 +234,23 @@ class LayerDriver(Protocol):
         """Write to a writable layer. LayerNotFound, LayerFrozen, LayerBusy beside anybody else."""
         ...
 
+    def examine(self, location: Location, *, in_place: bool) -> int:
+        """The virtual size of a foreign image that `create_root` could copy, or `adopt` take over `in_place`.
+
+        Changes nothing, and holds nothing: what is true now may be so no longer when it is copied. Raises
+        SourceRefused with what the verb would say, and while somebody writes to the image.
+        """
+        ...
+
     # Making.
 
     def create_root(self, layer: LayerId, *, size_bytes: int, source: Source | None = None) -> Operation:
         """A writable layer without parent: empty, or with a copy of `source` that ends in zeros.
 
         Done already if a layer of this id exists without parent and with this size, whatever it holds.
-        LayerExists otherwise; SourceRefused for an image larger than the size, of an unknown format, or
-        one that names a backing file or an external data file, which is never opened.
+        LayerExists otherwise; SourceRefused for an image larger than the size, of an unknown format, one
+        that lies where this driver can't read it, or one that names a backing file or an external data file,
+        which is never opened; LayerBusy while somebody writes to an image of the backend.
         """
         ...
 

@@ -5,7 +5,6 @@ Writers hold the lock of the tree's own row.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -360,10 +359,10 @@ def _columns(layer: Layer) -> dict[str, Any]:
     match layer.origin:
         case None:
             origin = None
-        case Source(path=path, format=format):
-            origin = {"path": str(path), "format": format}
-        case Location(transport=transport, address=address, format=format):
-            origin = {"transport": transport.value, "address": address, "format": format}
+        case Source(location=location):
+            origin = {"copy": True, **_place_columns(location)}
+        case Location():
+            origin = {"copy": False, **_place_columns(layer.origin)}
     return {
         "parent": layer.parent,
         "size_bytes": layer.size_bytes,
@@ -373,11 +372,14 @@ def _columns(layer: Layer) -> dict[str, Any]:
     }
 
 
+def _place_columns(location: Location) -> dict[str, Any]:
+    return {"transport": location.transport.value, "address": location.address, "format": location.format}
+
+
 def _origin(stored: Any) -> Source | Location | None:
     match stored:
-        case {"path": path, "format": format}:
-            return Source(path=Path(path), format=format)
-        case {"transport": transport, "address": address, "format": format}:
-            return Location(transport=Transport(transport), address=address, format=format)
+        case {"copy": copy, "transport": transport, "address": address, "format": format}:
+            location = Location(transport=Transport(transport), address=address, format=format)
+            return Source(location=location) if copy else location
         case _:
             return None

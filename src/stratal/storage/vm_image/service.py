@@ -188,7 +188,7 @@ class VmImageService(ResourceService[VmImageSpec, VmImageStatus]):
         if self._has_layer(transaction, id):
             return
         # an ISO image is a raw disk to QEMU, and is inspected as what it was said to be
-        source = Source(path=self._spool.path(id), format=image.spec.format.value)
+        source = Source.file(self._spool.path(id), format=image.spec.format.value)
         self._make_layer(transaction, image, virtual_size_bytes, source)
         self.store.mark(transaction, id, {"sha256": sha256})
         work.ask(transaction, VM_IMAGE.name, id)

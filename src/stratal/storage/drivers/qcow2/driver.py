@@ -159,6 +159,9 @@ class Qcow2Driver:
                 raise LayerFrozen(layer=layer)
             yield self._served(stack, head, writable=True, keep=keep)
 
+    def examine(self, location: Location, *, in_place: bool) -> int:
+        return making.examine(self._place, location, in_place=in_place)
+
     # Making.
 
     def create_root(self, layer: LayerId, *, size_bytes: int, source: Source | None = None) -> Operation:

@@ -41,7 +41,7 @@ def make_copy(
 ) -> None:
     """A writable root with the content of an image. Raises SourceRefused, NoSpace, BackendUnavailable."""
     name = str(source.path)
-    facts = _inspected(source.path, source.format)
+    facts = _facts_of(source.location)
     if facts.virtual_size_bytes > size_bytes:
         larger = f"it has {facts.virtual_size_bytes} bytes, the layer {size_bytes}"
         raise SourceRefused(source=name, field="source", reason=larger)
@@ -67,11 +67,7 @@ def adopt(place: Place, layer: LayerId, *, present: list[LayerFile] | None, loca
 
     A raw file becomes the private base of a blank qcow2 layer: it is then only ever read.
     """
-    path = Path(location.address)
-    if location.transport is not Transport.FILE or not path.is_absolute():
-        raise _refusal(path, "it is no file with an absolute path")
-    if os.path.realpath(path.parent) == os.path.realpath(place.directory):
-        raise _refusal(path, "it is a file of the place itself")
+    path = _outside(place, location)
     status = _status(path)
     if present is not None:
         if len(present) > 1 and not present[1].private:
@@ -84,7 +80,7 @@ def adopt(place: Place, layer: LayerId, *, present: list[LayerFile] | None, loca
     raw = place.path(layer, RAW)
     if status is None:
         raise _refusal(path, "there is no such file")
-    facts = _inspected(path, location.format)
+    facts = _facts_of(location)
     _check_adoptable(place, path, status, facts, raw)
     if opened_by_qemu(path):
         raise LayerBusy(layer=layer, reason=f"a guest or a tool has {path} open")
@@ -103,7 +99,25 @@ def adopt(place: Place, layer: LayerId, *, present: list[LayerFile] | None, loca
     _give_up(place, path)
 
 
-def _check_adoptable(place: Place, path: Path, status: os.stat_result, facts: ImageFacts, raw: Path) -> None:
+def examine(place: Place, location: Location, *, in_place: bool) -> int:
+    """The virtual size of an image that could be copied, or taken over."""
+    if not in_place:
+        return _facts_of(location).virtual_size_bytes
+    path = _outside(place, location)
+    status = _status(path)
+    if status is None:
+        raise _refusal(path, "there is no such file")
+    facts = _facts_of(location)
+    _check_adoptable(place, path, status, facts, None)
+    if opened_by_qemu(path):
+        raise _refusal(path, "a guest or a tool has it open")
+    return facts.virtual_size_bytes
+
+
+def _check_adoptable(
+    place: Place, path: Path, status: os.stat_result, facts: ImageFacts, raw: Path | None
+) -> None:
+    """`raw` is where an interrupted attempt may have put the file already."""
     if facts.format not in (ImageFormat.QCOW2, ImageFormat.RAW, ImageFormat.ISO):
         raise _refusal(path, f"a {facts.format} image can only be copied")
     if facts.dirty:
@@ -114,15 +128,28 @@ def _check_adoptable(place: Place, path: Path, status: os.stat_result, facts: Im
         )
     if status.st_dev != os.stat(place.directory).st_dev:
         raise _refusal(path, "it lies on another file system, so it can only be copied")
-    if status.st_nlink > 1 and not (raw.exists() and os.path.samestat(status, os.stat(raw))):
+    if status.st_nlink > 1 and not (raw and raw.exists() and os.path.samestat(status, os.stat(raw))):
         raise _refusal(path, "it has further names (hard links), under which others could write to it")
 
 
-def _inspected(path: Path, format: str) -> ImageFacts:
+def _outside(place: Place, location: Location) -> Path:
+    """The path of an image that is none of the place's own files."""
+    path = Path(location.address)
+    if location.transport is not Transport.FILE or not path.is_absolute():
+        raise _refusal(path, "it is no file with an absolute path")
+    if os.path.realpath(path.parent) == os.path.realpath(place.directory):
+        raise _refusal(path, "it is a file of the place itself")
+    return path
+
+
+def _facts_of(location: Location) -> ImageFacts:
+    path = Path(location.address)
+    if location.transport is not Transport.FILE:
+        raise _refusal(path, "only files can be read here")
     try:
-        claimed = ImageFormat(format)
+        claimed = ImageFormat(location.format)
     except ValueError:
-        raise _refusal(path, f"the format {format!r} is not known") from None
+        raise _refusal(path, f"the format {location.format!r} is not known") from None
     try:
         return images.inspect(path, claimed=claimed)
     except ImageRefused as error:

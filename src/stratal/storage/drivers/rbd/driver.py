@@ -156,6 +156,9 @@ class RbdDriver:
                 yield RbdWriter(image, record.size_bytes, self._location(layer, record))
                 image.flush()
 
+    def examine(self, location: Location, *, in_place: bool) -> int:
+        return self._making.examine(location, in_place=in_place)
+
     # Making.
 
     def create_root(self, layer: LayerId, *, size_bytes: int, source: Source | None = None) -> Operation:

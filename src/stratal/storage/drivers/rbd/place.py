@@ -1,13 +1,16 @@
 """Where the layers are, and the names of what lies there. Made by the composition root and by tests."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from stratal.storage.drivers.contract import LayerId, Location, Transport
 
 IMAGE_PREFIX = "stratal-"
+RESERVED_PREFIX = "stratal."
 SESSIONS_IMAGE = "stratal.sessions"
 CATALOGUE_OBJECT = "stratal.catalogue"
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,17 @@ class RbdPlace:
 
     def location(self, image: str, snapshot: str | None = None) -> Location:
         return Location(transport=Transport.RBD, address=self.address(image, snapshot), format="raw")
+
+    def source_of(self, address: str) -> tuple[str, str | None] | None:
+        """The image and, where one is named, the snapshot of it, if the address is one of this place.
+
+        Only such names as QEMU takes without escapes.
+        """
+        address, _, snapshot = address.partition("@")
+        image = self.image_of(address)
+        if image is None or not _PLAIN.fullmatch(image) or (snapshot and not _PLAIN.fullmatch(snapshot)):
+            return None
+        return image, snapshot or None
 
     def image_of(self, address: str) -> str | None:
         """The name of the image if the address is one of this place and without snapshot; else None."""

@@ -128,6 +128,11 @@ class SimulatedDriver:
                 raise LayerFrozen(layer=layer)
             yield Handle(self.place, layer)
 
+    def examine(self, location: Location, *, in_place: bool) -> int:
+        if not _is_file(location) or location.format != "raw":
+            raise SourceRefused(field="source", source=location.address, reason="it is no raw file")
+        return Path(location.address).stat().st_size
+
     # Making.
 
     def create_root(self, layer: LayerId, *, size_bytes: int, source: Source | None = None) -> Operation:
@@ -147,16 +152,14 @@ class SimulatedDriver:
 
     def adopt(self, layer: LayerId, *, location: Location) -> None:
         path = Path(location.address)
-        there = location.transport is Transport.FILE and path.is_file()
+        there = _is_file(location)
         held = self.place.layers.get(layer)
         if held is not None:
             if held.parent is not None or there:
                 raise LayerExists(layer=layer, reason="it is not the image that was to be adopted")
             return
-        if not there or location.format != "raw":
-            raise SourceRefused(field="location", source=path, reason="only raw files can be taken over")
-        size_bytes = path.stat().st_size
-        source = Source(path=path, format="raw")
+        size_bytes = self.examine(location, in_place=True)
+        source = Source(location=location)
         own = _read_image(Operation("adopt", lambda _: None), source, size_bytes)
         with self._effect("adopt"):
             self.place.put(layer, Held(parent=None, size_bytes=size_bytes, own=own))
@@ -346,9 +349,13 @@ def _joined(pieces: list[Piece]) -> Iterator[Extent]:
         yield at
 
 
+def _is_file(location: Location) -> bool:
+    return location.transport is Transport.FILE and Path(location.address).is_file()
+
+
 def _read_image(operation: Operation, source: Source, size_bytes: int) -> SparseBytes:
-    if source.format != "raw":
-        raise SourceRefused(field="source", source=source.path, reason="only raw images are understood")
+    if not _is_file(source.location) or source.format != "raw":
+        raise SourceRefused(field="source", source=source.path, reason="it is no raw file")
     length = source.path.stat().st_size
     if length > size_bytes:
         raise SourceRefused(field="source", source=source.path, reason=f"it has {length} bytes")
