@@ -44,4 +44,9 @@ def use_of(transaction: Transaction, volume_id: int) -> Use | None:
     if row is None:
         return None
     is_open = bool(row.attached) or row.wanted == WantedPower.RUNNING or row.found in _ALIVE
-    return Use(vm_disk_id=row.id, mapping_num=int(is_open), protocol="file" if is_open else None)
+    return Use(
+        vm_disk_id=row.id,
+        mapping_num=int(is_open),
+        protocol="file" if is_open else None,
+        keeper=(VIRTUAL_MACHINE.name, row.vm_id),
+    )

@@ -75,6 +75,14 @@ class Operation:
         finally:
             self._done.set()
 
+    def run_within(self, whole: "Operation") -> None:
+        """Do the work as a part of another operation, which shows its progress and may be cancelled."""
+        try:
+            whole.check()
+            self._body(whole)
+        finally:
+            self._done.set()
+
     def cancel(self) -> None:
         """Ask the work to stop. Returns at once."""
         with self._lock:

@@ -5,7 +5,17 @@ kinds are what users see of it, and `tree` is what keeps the graph and makes it 
 """
 
 from stratal.storage.bs_policy.model import BsPolicySummary, BytesPerSecond, Iops
-from stratal.storage.bs_volume.model import BsVolumeClone, SizeMb
+from stratal.storage.bs_snap.model import BsSnapOfMachine
+from stratal.storage.bs_volume.facts import VolumeFacts, volume_facts
+from stratal.storage.bs_volume.model import (
+    MIB,
+    BsVolumeClone,
+    BsVolumeCreate,
+    BsVolumeFlatten,
+    BsVolumeRollback,
+    BsVolumeUpdate,
+    SizeMb,
+)
 from stratal.storage.bs_volume.use import Use, UseOf
 from stratal.storage.drivers.contract import Location, OpenDisk, Transport
 from stratal.storage.drivers.errors import LayerBusy
@@ -21,9 +31,15 @@ from stratal.storage.vm_image.upload import Piece, Upload
 
 __all__ = [
     "KINDS",
+    "MIB",
     "Backend",
     "BsPolicySummary",
+    "BsSnapOfMachine",
     "BsVolumeClone",
+    "BsVolumeCreate",
+    "BsVolumeFlatten",
+    "BsVolumeRollback",
+    "BsVolumeUpdate",
     "BytesPerSecond",
     "Download",
     "DownloadFormat",
@@ -45,5 +61,7 @@ __all__ = [
     "Upload",
     "Use",
     "UseOf",
+    "VolumeFacts",
     "VolumeTree",
+    "volume_facts",
 ]

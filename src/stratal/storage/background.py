@@ -17,7 +17,7 @@ from structlog import get_logger
 
 from stratal.kernel.errors import StratalError
 from stratal.kernel.operation import Cancelled, Operation, Progress
-from stratal.storage.drivers.contract import LayerDriver, LayerId
+from stratal.storage.drivers.contract import LayerDriver, LayerId, OpenDisk
 from stratal.storage.drivers.errors import LayerDamaged
 from stratal.storage.layers import Step, carry_out
 
@@ -33,6 +33,7 @@ class _Job:
     tree_id: int
     layers: frozenset[LayerId]
     step: Step
+    disk: OpenDisk | None = None
     operation: Operation | None = None
     #: before it began
     cancelled: bool = False
@@ -74,10 +75,18 @@ class Background:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="storage")
 
     def start(
-        self, tree_id: int, driver: LayerDriver, step: Step, *, key: LayerId, touches: frozenset[LayerId]
+        self,
+        tree_id: int,
+        driver: LayerDriver,
+        step: Step,
+        *,
+        key: LayerId,
+        touches: frozenset[LayerId],
+        disk: OpenDisk | None = None,
     ) -> None:
-        """Begin a step. Nothing happens when its layer is busy, or rests after a failure."""
-        job = _Job(tree_id=tree_id, layers=touches | {key}, step=step)
+        """Begin a step, through the guest that has the layer open, if any. Nothing happens when its layer is
+        busy, or rests after a failure."""
+        job = _Job(tree_id=tree_id, layers=touches | {key}, step=step, disk=disk)
         with self._lock:
             rest = self._resting.get((tree_id, key))
             if self._closing or key in self._jobs or (rest and time.monotonic() < rest.until):
@@ -132,7 +141,7 @@ class Background:
     def _run(self, key: LayerId, job: _Job, driver: LayerDriver) -> None:
         error: StratalError | None = None
         try:
-            carry_out(driver, job.step, lambda operation: self._operate(job, operation))
+            carry_out(driver, job.step, lambda operation: self._operate(job, operation), disk=job.disk)
         except StratalError as failure:
             error = failure
         except Exception as failure:

@@ -15,6 +15,8 @@ from stratal.kernel.kind import AnyKind, Catalogue
 from stratal.kernel.reconcile import AnyReconciler
 from stratal.kernel.transaction import Transaction
 from stratal.storage.background import Background
+from stratal.storage.block.attachments import with_attachments
+from stratal.storage.block.block import Block
 from stratal.storage.bs_policy.model import BS_POLICY, BsPolicyCreate
 from stratal.storage.bs_policy.reconcile import BsPolicyReconciler
 from stratal.storage.bs_policy.service import FIRST_POLICY, BsPolicyService
@@ -26,6 +28,8 @@ from stratal.storage.bs_volume.quota import Quota
 from stratal.storage.bs_volume.reconcile import BsVolumeReconciler
 from stratal.storage.bs_volume.service import BsVolumeService
 from stratal.storage.bs_volume.use import UseOf, detached
+from stratal.storage.lending.lender import Lender
+from stratal.storage.lending.lent import Lent
 from stratal.storage.os_release.model import OS_RELEASE
 from stratal.storage.os_release.reconcile import OsReleaseReconciler
 from stratal.storage.os_release.service import OsReleaseService
@@ -65,15 +69,19 @@ class Storage:
         images: ImageSettings,
         use_of: UseOf = detached,
     ) -> None:
+        use_of = with_attachments(use_of)
         self._database = database
         self._reclaimed_at: float | None = None
         self.places = Places(backends)
         self.background = Background(workers=_WORKERS, ended=self._ask_for_tree)
-        self.disks = Disks()
+        self.lent = Lent()
+        self.lender = Lender(self.places, self.background, self.lent)
+        self.disks = Disks(self.lent)
         self.quota = Quota(catalogue)
         self.bs_policies = BsPolicyService(catalogue, self.places, default_driver=default_driver)
         self.bs_volumes = BsVolumeService(catalogue, self.disks, self.quota, use_of)
         self.bs_snaps = BsSnapService(catalogue, self.disks)
+        self.block = Block(catalogue, self.bs_policies, self.bs_volumes, self.bs_snaps, self.quota)
         self.os_releases = OsReleaseService(catalogue)
         self.images = VmImages(
             catalogue,
@@ -90,7 +98,7 @@ class Storage:
             BsSnapReconciler(self.disks),
             OsReleaseReconciler(),
             self.images.reconciler,
-            TreeReconciler(self.places, self.background),
+            TreeReconciler(self.places, self.background, self.lent),
         ]
 
     def start(self) -> None:
@@ -129,10 +137,11 @@ class Storage:
     def reclaim(self) -> None:
         """Remove what interrupted work left in any place that a policy names."""
         self._reclaimed_at = time.monotonic()
+        lent = self.lent.layers()
         policies = self._database.read(lambda tx: self.bs_policies.store.find(tx, labels=False))
         for driver, place in sorted({(policy.spec.driver, policy.spec.place) for policy in policies}):
             try:
-                removed = self.places.driver(driver, place).reclaim()
+                removed = self.places.driver(driver, place).reclaim(spare=lent)
             except StratalError as error:
                 log.warning("storage_not_reclaimed", driver=driver, place=place, error=str(error))
                 continue

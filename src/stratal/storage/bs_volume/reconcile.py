@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from stratal.kernel import work
 from stratal.kernel.reconcile import Gone, Look, Observed
 from stratal.kernel.store import Resource, Store
 from stratal.kernel.transaction import Transaction
@@ -48,7 +49,19 @@ class BsVolumeReconciler:
             if resource.spec.flattened and not independent:
                 look.write(lambda tx: self._disks.flatten(tx, rows.name_of(NameKind.HEAD, resource.id)))
                 settled = False
+        before = resource.status
+        if settled and (
+            resource.spec.creation_finish is None
+            or (before.size_mb, before.flattened) != (status.size_mb, status.flattened)
+        ):
+            look.write(lambda tx: self._wake_keeper(tx, resource.id))
         return Observed(status=status, settled=settled, again_after=None if settled else _WAIT)
+
+    def _wake_keeper(self, transaction: Transaction, volume_id: int) -> None:
+        """A guest may be waiting to open the volume, or to be asked how much it sees of it."""
+        use = self._use_of(transaction, volume_id)
+        if use is not None and use.keeper is not None:
+            work.ask(transaction, *use.keeper)
 
     def remove(self, resource: Volume, look: Look) -> Gone:
         look.write(lambda tx: self._disks.drop(tx, rows.name_of(NameKind.HEAD, resource.id)))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stratal.kernel.transaction import Transaction
+from stratal.storage.lending.lent import Keeper
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,8 @@ class Use:
     mapping_num: int
     #: how it is reached, such as `file` or `rbd`; None while nobody has it open
     protocol: str | None
+    #: kind and id of the resource whose reconciler opens it for a guest
+    keeper: Keeper | None = None
 
 
 UseOf = Callable[[Transaction, int], Use | None]

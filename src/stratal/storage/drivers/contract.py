@@ -23,7 +23,7 @@ each other longer than the backend makes them. **Time**: no verb hangs on a sile
 `BackendUnavailable`, `LayerDamaged`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -95,6 +95,9 @@ class Traits:
     granularity_bytes: int
     #: merges of a frozen parent move its data; where they don't, cost plays no role and direction is ignored
     merging_moves_data: bool
+    #: a running guest must be switched to a new layer; where it needn't be, `create_overlay` is the instant
+    #: that the layer below keeps
+    switches_guests: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,8 +190,38 @@ class LayerWriter(LayerReader, Protocol):
         ...
 
 
+class OpenDisk(Protocol):
+    """A disk that a running guest has open: its chain is changed only through its hypervisor.
+
+    Addresses are those of `Location`. Implemented by compute, given to the verbs that can work on layers
+    which a guest uses. Every verb raises LayerBusy when the guest has ended meanwhile.
+    """
+
+    def chain(self) -> tuple[str, ...]:
+        """What the guest has open now, from the file that it writes to down to the last."""
+        ...
+
+    def commit(self, *, top: str, base: str, operation: Operation) -> None:
+        """Move what lies between `base` and `top`, that included, into `base`, and let the guest go on
+        without it. Takes up a job that is running already."""
+        ...
+
+    def pull(self, *, base: str | None, operation: Operation) -> None:
+        """Copy what lies above `base` into the file that the guest writes to, which then hangs on `base`;
+        None: on nothing. Takes up a job that is running already."""
+        ...
+
+    def resize(self, size_bytes: int) -> None:
+        """Grow the file that the guest writes to, and let the guest see it. Idempotent."""
+        ...
+
+
 class LayerDriver(Protocol):
-    """Holds layers in one place (a directory, a pool)."""
+    """Holds layers in one place (a directory, a pool).
+
+    Where a verb takes a `disk`, the layer is open in a running guest, and the verb works through it.
+    Callers keep verbs without one away from layers that a guest has open or is about to open.
+    """
 
     @property
     def traits(self) -> Traits: ...
@@ -224,6 +257,10 @@ class LayerDriver(Protocol):
 
     def locate(self, layer: LayerId) -> Location | None:
         """Where a hypervisor attaches the layer; None where none can. Opens nothing. LayerNotFound."""
+        ...
+
+    def layer_at(self, address: str) -> LayerId | None:
+        """The layer that something a guest has open belongs to; None for what is not of this place."""
         ...
 
     def open_reading(self, layer: LayerId) -> AbstractContextManager[LayerReader]:
@@ -270,17 +307,38 @@ class LayerDriver(Protocol):
         """
         ...
 
+    # Lending to hypervisors.
+
+    def lend(self, layer: LayerId) -> tuple[Location, ...]:
+        """Make a layer ready for a guest to open: all that it will open, from the layer's own down.
+
+        Finishes what merges under guests that have ended left. LayerNotFound; LayerBusy while something is
+        being done to a file of it, which passes.
+        """
+        ...
+
+    def create_overlay(self, layer: LayerId, *, parent: LayerId, size_bytes: int, below: str) -> Location:
+        """As `create_child`, on a layer that a running guest still writes to, which has it open as `below`.
+
+        Where the driver switches guests, this one is to be switched to it at once, and the parent frozen
+        then; until that it is no more than a name. Elsewhere the parent is frozen when this returns. Done
+        already if it exists on this parent with this size. LayerBusy if the guest has something else open.
+        """
+        ...
+
     # Changing.
 
     def freeze(self, layer: LayerId) -> None:
         """Let nothing write to the layer any more, for good. LayerNotFound, LayerBusy while written to."""
         ...
 
-    def resize(self, layer: LayerId, *, size_bytes: int) -> None:
+    def resize(self, layer: LayerId, *, size_bytes: int, disk: OpenDisk | None = None) -> None:
         """Grow a writable layer; the new part reads as zeros. LayerNotFound, LayerFrozen, CannotShrink."""
         ...
 
-    def absorb(self, parent: LayerId, *, into: LayerId, direction: Direction) -> Operation:
+    def absorb(
+        self, parent: LayerId, *, into: LayerId, direction: Direction, disk: OpenDisk | None = None
+    ) -> Operation:
         """Merge a frozen layer with its only child `into`.
 
         Afterwards `parent` is no layer any more, and `into` hangs on what was below it, reading exactly what
@@ -292,7 +350,13 @@ class LayerDriver(Protocol):
         """
         ...
 
-    def flatten(self, layer: LayerId, *, onto: LayerId | None = None) -> Operation:
+    def settle(self, layer: LayerId, *, disk: OpenDisk | None = None) -> Operation:
+        """Bring what an interrupted `absorb` into the layer left to its end. Done already if nothing is."""
+        ...
+
+    def flatten(
+        self, layer: LayerId, *, onto: LayerId | None = None, disk: OpenDisk | None = None
+    ) -> Operation:
         """Copy what lies between the layer and its ancestor `onto` into it, and hang it there.
 
         With `onto` None it becomes a root. Reads as before, stays as frozen or writable as it was and keeps
@@ -307,6 +371,7 @@ class LayerDriver(Protocol):
         """Remove a layer that nothing hangs on. Done already if it is gone. LayerHasChildren, LayerBusy."""
         ...
 
-    def reclaim(self) -> tuple[str, ...]:
-        """Remove all leftovers; returns their names. Spares whatever running work of any process holds."""
+    def reclaim(self, *, spare: Container[LayerId] = ()) -> tuple[str, ...]:
+        """Remove all leftovers; returns their names. Spares whatever running work of any process holds, and
+        what belongs to the layers of `spare`, which guests have open."""
         ...

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from stratal.kernel.operation import Operation
-from stratal.storage.drivers.contract import LayerDriver, LayerId, LayerInfo
+from stratal.storage.drivers.contract import LayerDriver, LayerId, LayerInfo, OpenDisk
 from stratal.storage.layers.graph import Graph
 from stratal.storage.layers.remaining import attention
 from stratal.storage.layers.steps import (
@@ -24,8 +24,16 @@ def observe(driver: LayerDriver, graph: Graph) -> dict[LayerId, LayerInfo | None
     return {layer: driver.observe(layer) for layer in attention(graph)}
 
 
-def carry_out(driver: LayerDriver, step: Step, run: Callable[[Operation], None] = Operation.run) -> None:
-    """Do one step, in this thread. Long operations go through `run`, which may show or cancel them."""
+def carry_out(
+    driver: LayerDriver,
+    step: Step,
+    run: Callable[[Operation], None] = Operation.run,
+    *,
+    disk: OpenDisk | None = None,
+) -> None:
+    """Do one step, in this thread. Long operations go through `run`, which may show or cancel them. `disk` is
+    the way to the guest that has the layer open.
+    """
     match step:
         case CreateRoot():
             run(driver.create_root(step.layer, size_bytes=step.size_bytes, source=step.source))
@@ -36,10 +44,10 @@ def carry_out(driver: LayerDriver, step: Step, run: Callable[[Operation], None] 
         case Freeze():
             driver.freeze(step.layer)
         case Resize():
-            driver.resize(step.layer, size_bytes=step.size_bytes)
+            driver.resize(step.layer, size_bytes=step.size_bytes, disk=disk)
         case Absorb():
-            run(driver.absorb(step.parent, into=step.into, direction=step.direction))
+            run(driver.absorb(step.parent, into=step.into, direction=step.direction, disk=disk))
         case Flatten():
-            run(driver.flatten(step.layer, onto=step.onto))
+            run(driver.flatten(step.layer, onto=step.onto, disk=disk))
         case Delete():
             driver.delete(step.layer)

@@ -15,15 +15,17 @@ from stratal.kernel.transaction import Transaction
 from stratal.storage import layers
 from stratal.storage.drivers.contract import LayerId, Location, Source
 from stratal.storage.layers import Graph, Name, NameKind, Plan, State
+from stratal.storage.lending.lent import Lent
 from stratal.storage.tree import rows
 from stratal.storage.tree.model import TREE
 
 
 class Disks:
-    """The layer graph as services see it. Stateless."""
+    """The layer graph as services see it. Stateless beside what is lent to guests."""
 
-    def __init__(self) -> None:
+    def __init__(self, lent: Lent) -> None:
         self._trees = Store(TREE)
+        self._lent = lent
 
     def create(
         self,
@@ -66,6 +68,7 @@ class Disks:
             [head, name],
             lambda graph: layers.snapshot(graph, head=head, name=name, new_head=new_head),
             volume_id=_volume_of(head),
+            through_guest=True,
         )
 
     def clone(
@@ -141,11 +144,14 @@ class Disks:
         decision: Callable[[Graph], Plan],
         *,
         volume_id: int | None = None,
+        through_guest: bool = False,
     ) -> None:
+        """`through_guest`: the keeper of a guest that has the volume open is asked instead of the tree."""
         self._trees.get(transaction, tree_id, lock=True, labels=False)
         plan = decision(rows.around(transaction, names))
         rows.store(transaction, tree_id, plan.delta, volume_id=volume_id)
-        work.ask(transaction, TREE.name, tree_id)
+        loan = self._lent.of(volume_id) if through_guest and volume_id is not None else None
+        work.ask(transaction, *(loan.keeper if loan else (TREE.name, tree_id)))
 
 
 def _new_layer(transaction: Transaction) -> LayerId:

@@ -6,12 +6,13 @@ goes on from there.
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import timedelta
 from typing import Final
 
 import msgspec
 
+from stratal.kernel import work
 from stratal.kernel.effects import Effect
 from stratal.kernel.errors import StratalError
 from stratal.kernel.reconcile import Gone, Look, Observed
@@ -22,6 +23,7 @@ from stratal.storage.bs_policy.model import BS_POLICY, DEFAULT_CHAIN_LIMIT
 from stratal.storage.drivers.contract import LayerDriver, LayerId
 from stratal.storage.drivers.errors import BackendUnavailable, LayerBusy, LayerDamaged
 from stratal.storage.layers import Delta, Graph, astray, observe, record, remaining
+from stratal.storage.lending.lent import Keeper, Lent
 from stratal.storage.places import Places
 from stratal.storage.tree import rows
 from stratal.storage.tree.acting import act, changes
@@ -59,9 +61,10 @@ class TreeReconciler:
     kind = TREE
     concurrency = 8
 
-    def __init__(self, places: Places, background: Background) -> None:
+    def __init__(self, places: Places, background: Background, lent: Lent) -> None:
         self._places = places
         self._background = background
+        self._lent = lent
         self._store = Store(TREE)
         self._policies = Store(BS_POLICY)
         self._lock = threading.Lock()
@@ -132,15 +135,18 @@ class TreeReconciler:
                 tree_id=resource.id,
                 driver=driver,
                 background=self._background,
+                lent=self._lent,
                 check=look.check,
             )
+            if acted.keepers:
+                look.write(lambda tx, keepers=acted.keepers: _ask(tx, keepers))
             failed = acted.failed
             if not acted.done:
                 problems: dict[LayerId, StratalError | str] = {
                     problem.layer: problem.reason for problem in outstanding.problems
                 }
                 resting = self._background.look(resource.id).failed
-                return stored, problems | resting | failed, bool(outstanding.steps)
+                return stored, problems | resting | failed, len(outstanding.steps) > acted.left
         return stored, dict(failed), True
 
     def _apply(
@@ -229,3 +235,9 @@ class TreeReconciler:
 def _quiet(layers: int) -> timedelta:
     """How long a tree of so many layers must have been left alone."""
     return _COUNT_AFTER + layers * _COUNT_AFTER_PER_LAYER
+
+
+def _ask(transaction: Transaction, keepers: Set[Keeper]) -> None:
+    """Ask those for a look who drive the guests that have layers open."""
+    for kind, id in keepers:
+        work.ask(transaction, kind, id)

@@ -69,7 +69,7 @@ class Chains:
         """The layer's own file, without what is below. Raises LayerNotFound."""
         name = self._place.path(layer).name
         try:
-            file = self._load(name)
+            file = self.load(name)
         except FileNotFoundError:
             file = None
         if file is None or file.private:
@@ -161,7 +161,7 @@ class Chains:
             _, suffix = split(name) or ("", "")
             if suffix in (LAYER, RAW):
                 with suppress(FileNotFoundError):  # merged or removed since it was listed
-                    files[name] = self._load(name)
+                    files[name] = self.load(name)
         return files
 
     def _walk(self, name: str) -> list[LayerFile]:
@@ -170,12 +170,12 @@ class Chains:
         while following is not None:
             if len(files) > _DEEPEST:
                 raise LayerDamaged(layer=files[0].layer, reason="its chain does not end")
-            files.append(self._load(following))
+            files.append(self.load(following))
             following = files[-1].backing
         return files
 
-    def _load(self, name: str) -> LayerFile:
-        """Raises FileNotFoundError, LayerDamaged, BackendUnavailable."""
+    def load(self, name: str) -> LayerFile:
+        """A file of the place. Raises FileNotFoundError, LayerDamaged, BackendUnavailable."""
         parts = split(name)
         assert parts is not None, name
         layer, suffix = parts

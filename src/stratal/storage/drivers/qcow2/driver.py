@@ -7,7 +7,7 @@ and `tools`. Nothing is remembered between verbs.
 import os
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Container, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +25,7 @@ from stratal.storage.drivers.contract import (
     LayerReader,
     LayerWriter,
     Location,
+    OpenDisk,
     Source,
     Survey,
     Traits,
@@ -46,6 +47,7 @@ from stratal.storage.drivers.qcow2.blank import CLUSTER_BYTES, LARGEST_BYTES
 from stratal.storage.drivers.qcow2.chain import FROZEN, Chains, LayerFile, describe, own_files
 from stratal.storage.drivers.qcow2.export import Connection, Exports
 from stratal.storage.drivers.qcow2.extents import Mapped
+from stratal.storage.drivers.qcow2.lending import Lending, below_as
 from stratal.storage.drivers.qcow2.locks import (
     Locks,
     hanging_on,
@@ -83,6 +85,7 @@ class Qcow2Driver:
         self._tools = Tools(self._place)
         self._exports = Exports(self._place, runtime or Path(tempfile.gettempdir()))
         self._merges = Merges(self._place, self._locks, self._tools, self._exports)
+        self._lending = Lending(self._place, self._chains, self._locks, self._merges)
 
     def prepare(self) -> None:
         """Make the existing directory a place of layers. Once, when the storage is set up: a directory
@@ -96,7 +99,9 @@ class Qcow2Driver:
 
     @property
     def traits(self) -> Traits:
-        return Traits(name="qcow2", granularity_bytes=CLUSTER_BYTES, merging_moves_data=True)
+        return Traits(
+            name="qcow2", granularity_bytes=CLUSTER_BYTES, merging_moves_data=True, switches_guests=True
+        )
 
     # Looking.
 
@@ -142,6 +147,9 @@ class Qcow2Driver:
     def locate(self, layer: LayerId) -> Location:
         head = self._chains.head(layer)
         return Location(transport=Transport.FILE, address=str(head.path), format="qcow2")
+
+    def layer_at(self, address: str) -> LayerId | None:
+        return self._lending.layer_at(address)
 
     @contextmanager
     def open_reading(self, layer: LayerId) -> Generator[LayerReader]:
@@ -204,6 +212,19 @@ class Qcow2Driver:
                 )
             making.make_blank(self._place, layer, size_bytes=size_bytes, below=below)
 
+    # Lending to hypervisors.
+
+    def lend(self, layer: LayerId) -> tuple[Location, ...]:
+        return self._lending.addresses(layer)
+
+    def create_overlay(self, layer: LayerId, *, parent: LayerId, size_bytes: int, below: str) -> Location:
+        _check_size(size_bytes)
+        with self._locks.hold(working_on(layer), hanging_on(parent)):
+            file = self._chains.head(parent)
+            if not self._is_there(layer, parent=parent, size_bytes=size_bytes):
+                making.make_blank(self._place, layer, size_bytes=size_bytes, below=below_as(file, below))
+        return self.locate(layer)
+
     # Changing.
 
     def freeze(self, layer: LayerId) -> None:
@@ -218,7 +239,7 @@ class Qcow2Driver:
                     os.chmod(head.path, FROZEN)
                     sync_path(head.path)
 
-    def resize(self, layer: LayerId, *, size_bytes: int) -> None:
+    def resize(self, layer: LayerId, *, size_bytes: int, disk: OpenDisk | None = None) -> None:
         _check_size(size_bytes)
         with self._locks.hold(working_on(layer), owning(layer)) as keep:
             head = self._chains.head(layer)
@@ -230,10 +251,15 @@ class Qcow2Driver:
                 )
             if size_bytes > head.size_bytes:
                 with self._place.guard("grow a layer"), _RESIZE:
-                    self._tools.resize(head.path, layer, size_bytes, keep=(keep,))
+                    if disk is None:
+                        self._tools.resize(head.path, layer, size_bytes, keep=(keep,))
+                    else:
+                        disk.resize(size_bytes)
                     sync_path(head.path)
 
-    def absorb(self, parent: LayerId, *, into: LayerId, direction: Direction) -> Operation:
+    def absorb(
+        self, parent: LayerId, *, into: LayerId, direction: Direction, disk: OpenDisk | None = None
+    ) -> Operation:
         def body(operation: Operation) -> None:
             claims = (working_on(parent), working_on(into), taking_away(parent), owning(parent), using(into))
             with self._locks.hold(*claims) as keep:
@@ -247,21 +273,35 @@ class Qcow2Driver:
                     others = [child for child in self._chains.children(parent) if child != into]
                     if others:
                         raise LayerHasChildren(layer=parent, children=", ".join(others))
-                    self._merges.mark_absorbed(below[0])
-                self._settle(into, direction, operation, keep)
+                    self._merges.mark_absorbed(below[0], into)
+                self._settle(into, direction, operation, keep, disk)
                 self._end_absorption(parent)
 
         return Operation(f"absorb {parent} into {into}", body)
 
-    def flatten(self, layer: LayerId, *, onto: LayerId | None = None) -> Operation:
+    def settle(self, layer: LayerId, *, disk: OpenDisk | None = None) -> Operation:
+        def body(operation: Operation) -> None:
+            with self._locks.hold(working_on(layer), using(layer)) as keep:
+                self._settle(layer, Direction.DOWN, operation, keep, disk)
+
+        return Operation(f"settle {layer}", body)
+
+    def flatten(
+        self, layer: LayerId, *, onto: LayerId | None = None, disk: OpenDisk | None = None
+    ) -> Operation:
         def body(operation: Operation) -> None:
             with self._locks.hold(working_on(layer), using(layer)) as keep:
                 files = self._chains.chain(layer)
                 stop = len(files) if onto is None else _position(files, onto)
                 if stop is None or stop == 0:
                     raise NotAnAncestor(ancestor=onto, layer=layer)
-                if stop > 1:
+                if stop > 1 and disk is None:
+                    self._lending.straighten(files)
                     self._merges.gather(files, stop, operation, keep)
+                elif stop > 1 and disk is not None:
+                    self._lending.pull(files, stop, disk, operation)
+                    for file in own_files(files)[1:]:
+                        self._lending.discard(file.layer)
 
         return Operation(f"flatten {layer}", body)
 
@@ -285,11 +325,11 @@ class Qcow2Driver:
             for file in own[1:]:
                 self._merges.discard(file.path)
 
-    def reclaim(self) -> tuple[str, ...]:
+    def reclaim(self, *, spare: Container[LayerId] = ()) -> tuple[str, ...]:
         self._exports.sweep()
         removed: list[str] = []
         # Removing one leftover may lay bare another: what an orphan hung on.
-        while done := [name for name in self.survey().leftovers if self._reclaimed(name)]:
+        while done := [name for name in self.survey().leftovers if self._reclaimed(name, spare)]:
             removed += done
         return tuple(removed)
 
@@ -338,21 +378,36 @@ class Qcow2Driver:
         if self._place.path(layer, ABSORBED).exists():
             raise LayerBusy(layer=layer, reason="a layer of this name is being merged away")
 
-    def _settle(self, into: LayerId, direction: Direction, operation: Operation, keep: int) -> None:
+    def _settle(
+        self,
+        into: LayerId,
+        direction: Direction,
+        operation: Operation,
+        keep: int,
+        disk: OpenDisk | None = None,
+    ) -> None:
         """Merge all absorbed files below a layer into it."""
         files = self._chains.chain(into)
+        if disk is None:
+            self._lending.straighten(files)
         while len(files) > 1 and files[1].private and files[1].format == "qcow2":
-            self._merges.take_in(files, direction, operation, keep)
+            if disk is None:
+                self._merges.take_in(files, direction, operation, keep)
+            else:
+                self._lending.take_in(files, direction, disk, operation)
             files = self._chains.chain(into)
 
-    def _reclaimed(self, name: str) -> bool:
+    def _reclaimed(self, name: str, spare: Container[LayerId]) -> bool:
         """Remove one leftover, or bring the merge it comes from to its end; False if it is in use."""
         layer, suffix = split(name) or (LayerId(""), "")
         try:
             with self._locks.hold(working_on(layer)), self._place.guard("reclaim"):
                 if suffix == ABSORBED:
-                    self._end_absorption(layer)
-                elif suffix == NEW or name not in self._chains.backings(self._place.names()):
+                    heir = self._lending.layer_at(str(self._place.path(layer)))
+                    if heir is None or heir in spare:
+                        return False
+                    return self._end_absorption(layer)
+                if suffix == NEW or name not in self._chains.backings(self._place.names()):
                     with _RECLAIM:
                         (self._place.directory / name).unlink(missing_ok=True)
                         self._place.sync()
@@ -360,18 +415,20 @@ class Qcow2Driver:
             return False
         return True
 
-    def _end_absorption(self, layer: LayerId) -> None:
-        """Do what is left of the merge in which this layer went away. The caller works on the layer."""
+    def _end_absorption(self, layer: LayerId) -> bool:
+        """Do what is left of the merge in which this layer went away. The caller works on the layer.
+
+        False while its name is still in use.
+        """
         path = self._place.path(layer)
         if not path.with_suffix(ABSORBED).exists():
-            return
+            return True
         children = self._chains.children(layer) if path.exists() else []
         for child in children:
             with self._locks.hold(working_on(child), using(child)) as keep:
                 operation = Operation(f"finish absorbing {layer}", lambda _: None)
                 self._settle(child, Direction.DOWN, operation, keep)
-        if not children:
-            self._merges.discard(path)
+        return bool(children) or self._lending.discard(layer)
 
 
 def _position(files: list[LayerFile], layer: LayerId) -> int | None:

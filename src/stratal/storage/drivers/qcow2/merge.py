@@ -25,7 +25,7 @@ from pathlib import Path
 
 from stratal.kernel.effects import Effect
 from stratal.kernel.operation import Operation
-from stratal.storage.drivers.contract import Direction
+from stratal.storage.drivers.contract import Direction, LayerId
 from stratal.storage.drivers.errors import LayerBusy
 from stratal.storage.drivers.qcow2.blank import write_blank
 from stratal.storage.drivers.qcow2.chain import FROZEN_IN_MERGE, LayerFile
@@ -61,10 +61,13 @@ class Merges:
         self._tools = tools
         self._exports = exports
 
-    def mark_absorbed(self, parent: LayerFile) -> None:
-        """From here on `parent` is a part of the one layer that hangs on it. Idempotent, durable."""
+    def mark_absorbed(self, parent: LayerFile, heir: LayerId) -> None:
+        """From here on `parent` is a part of `heir`, which alone hangs on it. Idempotent, durable."""
+        written = parent.path.with_suffix(NEW)
         with self._place.guard("mark a layer as absorbed"), _MARK:
-            os.close(os.open(parent.path.with_suffix(ABSORBED), os.O_CREAT | os.O_WRONLY, 0o664))
+            written.write_text(heir)
+            sync_path(written)
+            os.rename(written, parent.path.with_suffix(ABSORBED))
             self._place.sync()
 
     def take_in(self, files: list[LayerFile], direction: Direction, operation: Operation, keep: int) -> None:
@@ -93,6 +96,30 @@ class Merges:
             self._place.sync()
         self._unmark(path)
 
+    def rename_below(self, file: LayerFile, below: LayerFile) -> None:
+        """Let a header name its file below by another of that file's names. Raises LayerBusy."""
+        with self._place.guard("rename what a layer hangs on"):
+            self.open_up(file)
+            try:
+                with _HANG:
+                    self._tools.hang_on(file.path, file.layer, below, keep=())
+                    sync_path(file.path)
+            finally:
+                self._close(file)
+
+    def take_place(self, base: LayerFile, into: LayerFile) -> None:
+        """Give a merged file the name of the layer that it holds now, beside its own: guests go on to know it
+        by that. Idempotent."""
+        fresh = into.path.with_suffix(NEW)
+        with self._place.guard("merge"), _REPLACE:
+            os.chmod(base.path, into.mode)
+            sync_path(base.path)
+            if not os.path.samefile(base.path, into.path):
+                fresh.unlink(missing_ok=True)
+                os.link(base.path, fresh)
+                os.rename(fresh, into.path)
+            self._place.sync()
+
     def _unmark(self, path: Path) -> None:
         with self._place.guard("remove a mark"), _UNMARK:
             path.with_suffix(ABSORBED).unlink(missing_ok=True)
@@ -104,7 +131,7 @@ class Merges:
             with self._place.guard("merge"), unwritten_by_qemu(into.path, into.layer):
                 if opened_by_qemu(base.path):
                     return False
-                self._open_up(base)
+                self.open_up(base)
                 if base.size_bytes < into.size_bytes:
                     with _GROW:
                         self._tools.resize(base.path, base.layer, into.size_bytes, keep=(keep,))
@@ -146,7 +173,7 @@ class Merges:
             with self._place.guard("merge"):
                 if opened_by_qemu(into.path):
                     return False
-                self._open_up(into)
+                self.open_up(into)
                 self._pull(into, into, between, operation, keep)
                 self._mend(into, keep)
                 with operation.phase("sync"), _HANG:
@@ -214,7 +241,7 @@ class Merges:
             with _MEND:
                 self._tools.repair_leaks(file.path, file.layer, keep=(keep,))
 
-    def _open_up(self, file: LayerFile) -> None:
+    def open_up(self, file: LayerFile) -> None:
         """Let the owner write to a frozen file; it counts as frozen still."""
         if file.frozen:
             with _OPEN_UP:

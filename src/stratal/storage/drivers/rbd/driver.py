@@ -3,7 +3,7 @@
 Each verb prepares what nobody sees yet, changes the catalogue in one transaction, and tidies up.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Container, Generator, Iterator
 from contextlib import contextmanager, suppress
 
 from stratal.kernel.effects import Effect
@@ -18,6 +18,7 @@ from stratal.storage.drivers.contract import (
     LayerReader,
     LayerWriter,
     Location,
+    OpenDisk,
     Source,
     Survey,
     Traits,
@@ -33,7 +34,7 @@ from stratal.storage.drivers.errors import (
 )
 from stratal.storage.drivers.rbd import moves
 from stratal.storage.drivers.rbd.answers import NotThere
-from stratal.storage.drivers.rbd.catalogue import Catalogue, LayerRecord, Transaction
+from stratal.storage.drivers.rbd.catalogue import Catalogue, ImageRecord, LayerRecord, Transaction
 from stratal.storage.drivers.rbd.claims import Claims, Mode
 from stratal.storage.drivers.rbd.extents import Extents
 from stratal.storage.drivers.rbd.handles import RbdReader, RbdWriter
@@ -61,7 +62,12 @@ class RbdDriver:
 
     def __init__(self, place: RbdPlace) -> None:
         self.place = place
-        self.traits = Traits(name="rbd", granularity_bytes=place.object_bytes, merging_moves_data=False)
+        self.traits = Traits(
+            name="rbd",
+            granularity_bytes=place.object_bytes,
+            merging_moves_data=False,
+            switches_guests=False,
+        )
         self._pool = Pool(place)
         self._catalogue = Catalogue(self._pool)
         self._claims = Claims(self._pool, self._catalogue)
@@ -139,6 +145,14 @@ class RbdDriver:
         self._pool.connect()
         return self._location(layer, self._catalogue.layer(layer))
 
+    def layer_at(self, address: str) -> LayerId | None:
+        name = self.place.image_of(address)
+        if name is None:
+            return None
+        self._pool.connect()
+        record = self._catalogue.look().find(ImageRecord, name)
+        return None if record is None else record.head
+
     @contextmanager
     def open_reading(self, layer: LayerId) -> Generator[LayerReader]:
         with self._using(layer, Mode.READ) as record, self._image(layer, record, read_only=True) as image:
@@ -208,6 +222,32 @@ class RbdDriver:
                     image.resize(size_bytes)
         return True
 
+    # Lending to hypervisors, which open one image, whatever it is a clone of.
+
+    def lend(self, layer: LayerId) -> tuple[Location, ...]:
+        self._pool.connect()
+        return (self._location(layer, self._catalogue.layer(layer)),)
+
+    def create_overlay(self, layer: LayerId, *, parent: LayerId, size_bytes: int, below: str) -> Location:
+        """The guest goes on in the same image: this is the instant that the parent keeps."""
+        self._pool.connect()
+        if not self._is_made(layer, parent, size_bytes):
+            with self._using(parent, Mode.WORK) as record:
+                if self._location(parent, record).address != below or record.size_bytes != size_bytes:
+                    raise LayerBusy(layer=parent, reason="its guest has another image open")
+                with self._image(parent, record) as image:
+                    _without(parent, image)  # what was not written down is no instant
+                    with _SNAPSHOT:
+                        snapshot = image.create_snapshot(parent)
+
+                def body(tx: Transaction) -> bool:
+                    moves.freeze(tx, parent, snapshot, ends_run=False)
+                    return moves.continue_run(tx, layer, parent, size_bytes, fitted=True)
+
+                if not self._catalogue.change(_CONTINUE, body):
+                    raise LayerBusy(layer=parent, reason="its image goes on in another layer")
+        return self._location(layer, self._catalogue.layer(layer))
+
     # Changing.
 
     def freeze(self, layer: LayerId) -> None:
@@ -226,7 +266,7 @@ class RbdDriver:
             ends_run = count + 1 >= self.place.run_length
             self._catalogue.change(_FREEZE, lambda tx: moves.freeze(tx, layer, snapshot, ends_run=ends_run))
 
-    def resize(self, layer: LayerId, *, size_bytes: int) -> None:
+    def resize(self, layer: LayerId, *, size_bytes: int, disk: OpenDisk | None = None) -> None:
         with self._using(layer, Mode.WORK) as record:
             if record.size_bytes == size_bytes:
                 return
@@ -234,13 +274,19 @@ class RbdDriver:
                 raise LayerFrozen(layer=layer)
             moves.forbid_shrinking(layer, record, size_bytes)
             with self._image(layer, record) as image:
-                self._claims.fence_dead_watchers(image)
-                self._claims.refuse_strangers(layer, image)
+                if disk is None:
+                    self._claims.fence_dead_watchers(image)
+                    self._claims.refuse_strangers(layer, image)
                 with _RESIZE:
-                    image.resize(size_bytes)
+                    if disk is None:
+                        image.resize(size_bytes)
+                    else:
+                        disk.resize(size_bytes)
             self._catalogue.change(_GROWN, lambda tx: moves.grow(tx, layer, size_bytes))
 
-    def absorb(self, parent: LayerId, *, into: LayerId, direction: Direction) -> Operation:
+    def absorb(
+        self, parent: LayerId, *, into: LayerId, direction: Direction, disk: OpenDisk | None = None
+    ) -> Operation:
         def body(operation: Operation) -> None:
             self._pool.connect()
             above = self._catalogue.layer(into)
@@ -256,7 +302,15 @@ class RbdDriver:
 
         return Operation(f"absorb {parent} into {into}", body)
 
-    def flatten(self, layer: LayerId, *, onto: LayerId | None = None) -> Operation:
+    def settle(self, layer: LayerId, *, disk: OpenDisk | None = None) -> Operation:
+        def body(operation: Operation) -> None:
+            self._tidying.tidy(self._catalogue.layer(layer).image)
+
+        return Operation(f"settle {layer}", body)
+
+    def flatten(
+        self, layer: LayerId, *, onto: LayerId | None = None, disk: OpenDisk | None = None
+    ) -> Operation:
         def body(operation: Operation) -> None:
             with self._using(layer, Mode.WORK) as record:
                 if record.parent is None or record.parent == onto:
@@ -290,7 +344,7 @@ class RbdDriver:
             self._catalogue.change(_DELETE, lambda tx: moves.delete(tx, layer))
         self._tidying.tidy(record.image)
 
-    def reclaim(self) -> tuple[str, ...]:
+    def reclaim(self, *, spare: Container[LayerId] = ()) -> tuple[str, ...]:
         self._claims.join()
         return self._tidying.reclaim()
 

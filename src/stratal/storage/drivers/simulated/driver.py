@@ -1,6 +1,6 @@
 """The layer driver whose layers are in memory. Built by the composition root and by tests."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Container, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from stratal.storage.drivers.contract import (
     LayerId,
     LayerInfo,
     Location,
+    OpenDisk,
     Source,
     Survey,
     Traits,
@@ -23,6 +24,7 @@ from stratal.storage.drivers.contract import (
 )
 from stratal.storage.drivers.errors import (
     CannotShrink,
+    LayerBusy,
     LayerExists,
     LayerFrozen,
     LayerHasChildren,
@@ -59,7 +61,7 @@ _EFFECTS = {
 class SimulatedDriver:
     """A `LayerDriver`. Everything that outlives it is in `place`; `script` says what goes wrong."""
 
-    traits = Traits(name="simulated", granularity_bytes=1, merging_moves_data=True)
+    traits = Traits(name="simulated", granularity_bytes=1, merging_moves_data=True, switches_guests=True)
 
     def __init__(self, place: Place | None = None, *, script: Script | None = None) -> None:
         self.place = place or Place()
@@ -114,6 +116,10 @@ class SimulatedDriver:
     def locate(self, layer: LayerId) -> Location | None:
         self.place.get(layer)
 
+    def layer_at(self, address: str) -> LayerId | None:
+        here = self._location(LayerId("")).address
+        return LayerId(address.removeprefix(here)) if address.startswith(here) else None
+
     @contextmanager
     def open_reading(self, layer: LayerId) -> Generator[Handle]:
         self.place.get(layer)
@@ -166,13 +172,16 @@ class SimulatedDriver:
             path.unlink()
 
     def create_child(self, layer: LayerId, *, parent: LayerId, size_bytes: int) -> None:
+        self._create_child(layer, parent, size_bytes, lent=False)
+
+    def _create_child(self, layer: LayerId, parent: LayerId, size_bytes: int, *, lent: bool) -> None:
         with self._effect("create"):
             held = self.place.layers.get(layer)
             if held is not None:
                 _same(layer, held, parent, size_bytes)
                 return
             below = self.place.get(parent)
-            if not below.frozen:
+            if not below.frozen and not lent:
                 raise LayerNotFrozen(layer=parent)
             if size_bytes < below.size_bytes:
                 raise CannotShrink(
@@ -183,6 +192,22 @@ class SimulatedDriver:
                 )
             self.place.put(layer, Held(parent=parent, size_bytes=size_bytes))
 
+    # Lending to hypervisors: simulated ones know a disk by its topmost layer alone.
+
+    def lend(self, layer: LayerId) -> tuple[Location, ...]:
+        self.place.get(layer)
+        return (self._location(layer),)
+
+    def create_overlay(self, layer: LayerId, *, parent: LayerId, size_bytes: int, below: str) -> Location:
+        if self.layer_at(below) != parent:
+            raise LayerBusy(layer=parent, reason="its guest has another layer open")
+        self._create_child(layer, parent, size_bytes, lent=True)
+        return self._location(layer)
+
+    def _location(self, layer: LayerId) -> Location:
+        address = f"/simulated/{self.place.name}/{layer}"  # no such file: guests of this are simulated too
+        return Location(transport=Transport.FILE, address=address, format="qcow2")
+
     # Changing.
 
     def freeze(self, layer: LayerId) -> None:
@@ -191,8 +216,10 @@ class SimulatedDriver:
         with self._claims.claim(layer, Claim.WORK), self._effect("freeze"):
             self.place.get(layer).frozen = True
 
-    def resize(self, layer: LayerId, *, size_bytes: int) -> None:
+    def resize(self, layer: LayerId, *, size_bytes: int, disk: OpenDisk | None = None) -> None:
         self.place.get(layer)
+        if disk is not None:
+            disk.resize(size_bytes)
         with self._claims.claim(layer, Claim.WORK), self._effect("resize"):
             held = self.place.get(layer)
             if held.size_bytes == size_bytes:
@@ -208,7 +235,9 @@ class SimulatedDriver:
                 )
             held.size_bytes = size_bytes
 
-    def absorb(self, parent: LayerId, *, into: LayerId, direction: Direction) -> Operation:
+    def absorb(
+        self, parent: LayerId, *, into: LayerId, direction: Direction, disk: OpenDisk | None = None
+    ) -> Operation:
         def body(operation: Operation) -> None:
             self.place.get(into)
             if parent not in self.place.layers:
@@ -229,7 +258,12 @@ class SimulatedDriver:
 
         return Operation(f"absorb {parent} {direction} into {into}", body)
 
-    def flatten(self, layer: LayerId, *, onto: LayerId | None = None) -> Operation:
+    def settle(self, layer: LayerId, *, disk: OpenDisk | None = None) -> Operation:
+        return Operation(f"settle {layer}", lambda _: None)  # nothing is ever left half done
+
+    def flatten(
+        self, layer: LayerId, *, onto: LayerId | None = None, disk: OpenDisk | None = None
+    ) -> Operation:
         def body(operation: Operation) -> None:
             held = self.place.get(layer)
             if held.parent == onto:
@@ -250,7 +284,7 @@ class SimulatedDriver:
                 raise LayerHasChildren(layer=layer, children=len(children))
             self.place.remove(layer)
 
-    def reclaim(self) -> tuple[str, ...]:
+    def reclaim(self, *, spare: Container[LayerId] = ()) -> tuple[str, ...]:
         leftovers = self.survey().leftovers
         for name in leftovers:
             with self._effect("reclaim"):

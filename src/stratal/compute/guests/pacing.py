@@ -1,0 +1,85 @@
+"""What a reconciler remembers of machines between looks: nothing that a restart may not forget."""
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+_LONGEST_PAUSE: Final = 60.0
+_STEADY_SECONDS: Final = 60.0
+"""A guest that ran for so long did not end because it was started."""
+
+
+@dataclass(kw_only=True)
+class _Memory:
+    stop_asked: float | None = None
+    started: float | None = None
+    ends: int = 0
+    next_start: float = 0.0
+    password_num: int | None = None
+
+
+class Pace:
+    """How long to wait for machines. By their ids; times of the monotonic clock."""
+
+    #: between two requests to a guest to shut down
+    stop_pause: Final = timedelta(seconds=2)
+
+    def __init__(self, *, stop_grace: float) -> None:
+        self._stop_grace = stop_grace
+        self._lock = threading.Lock()
+        self._memories: dict[int, _Memory] = {}
+
+    def stop_overdue(self, id: int) -> bool:
+        """Whether the guest was asked to stop so long ago that its plug is to be pulled. The first call is
+        when it is asked."""
+        now = time.monotonic()
+        with self._lock:
+            memory = self._memory(id)
+            if memory.stop_asked is None:
+                memory.stop_asked = now
+            return now - memory.stop_asked >= self._stop_grace
+
+    def stopped(self, id: int) -> None:
+        """It is stopped, as it shall be."""
+        self.forget(id)
+
+    def before_start(self, id: int) -> timedelta | None:
+        """How long to wait before it is started: a guest that keeps ending is started less and less often."""
+        now = time.monotonic()
+        with self._lock:
+            memory = self._memory(id)
+            memory.stop_asked = None
+            if memory.started is not None:  # it ran, and has ended without being asked to
+                steady = now - memory.started >= _STEADY_SECONDS
+                memory.ends = 0 if steady else memory.ends + 1
+                memory.started = None
+                memory.next_start = 0.0 if steady else now + min(_LONGEST_PAUSE, 2.0 ** (memory.ends - 1))
+            wait = memory.next_start - now
+        return timedelta(seconds=wait) if wait > 0 else None
+
+    def ends(self, id: int) -> int:
+        """How often in a row it ended soon after its start."""
+        with self._lock:
+            return self._memory(id).ends
+
+    def started(self, id: int) -> None:
+        with self._lock:
+            self._memory(id).started = time.monotonic()
+
+    def knows_password(self, id: int, number: int) -> bool:
+        """Whether the consoles ask for this version of the password, as far as is known."""
+        with self._lock:
+            return self._memory(id).password_num == number
+
+    def has_password(self, id: int, number: int) -> None:
+        with self._lock:
+            self._memory(id).password_num = number
+
+    def forget(self, id: int) -> None:
+        with self._lock:
+            self._memories.pop(id, None)
+
+    def _memory(self, id: int) -> _Memory:
+        return self._memories.setdefault(id, _Memory())

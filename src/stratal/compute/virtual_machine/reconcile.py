@@ -1,0 +1,294 @@
+"""Makes guests run as they are wanted. Called by the reconcile engine; the only caller of the hypervisor for
+what changes a machine, beside storage's merges, which go through the disks that are lent here.
+
+A look observes the machine and takes what steps it can: start, stop, the next point in time, devices. What
+it was killed at, the next look finds as it is.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+import msgspec
+
+from stratal.compute import parts
+from stratal.compute.domain import AgentState, Cause, Machine, PowerState
+from stratal.compute.drivers.contract import Hypervisor
+from stratal.compute.guests import defining, noting, points
+from stratal.compute.guests.devices import Devices, Outcome
+from stratal.compute.guests.disk import GuestDisk
+from stratal.compute.guests.pacing import Pace
+from stratal.compute.guests.ports import Port
+from stratal.compute.guests.wanted import Wanted, load
+from stratal.compute.virtual_machine.model import (
+    VIRTUAL_MACHINE,
+    VirtualMachineSpec,
+    VirtualMachineStatus,
+    WantedPower,
+)
+from stratal.kernel.errors import StratalError
+from stratal.kernel.reconcile import Gone, Look, Observed, StillRemoving
+from stratal.kernel.store import Resource
+from stratal.kernel.transaction import Transaction
+from stratal.storage import Keeper, Lender, NotReady
+
+_SOON: Final = timedelta(seconds=0.25)
+"""For what passes in a moment: a disk that is being made, a device that the guest is giving back."""
+
+_NOW_AND_THEN: Final = timedelta(seconds=30)
+"""How often a guest is looked at that nothing happens to: for its addresses, its agent, and lost events."""
+
+_DEVICES_ROUNDS: Final = 4
+_AGENT_SECONDS: Final = 2.0
+
+Vm = Resource[VirtualMachineSpec, VirtualMachineStatus]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """How long a reconciler waits for guests."""
+
+    #: for a guest that was asked to shut down, before its plug is pulled
+    stop_grace: timedelta = timedelta(seconds=60)
+
+
+class VirtualMachineReconciler:
+    kind = VIRTUAL_MACHINE
+    concurrency = 8
+
+    def __init__(
+        self,
+        hypervisor: Hypervisor,
+        lender: Lender,
+        devices: Devices,
+        *,
+        places: defining.Places,
+        this_node: Callable[[Transaction], int | None],
+        timing: Timing,
+    ) -> None:
+        self._hypervisor = hypervisor
+        self._lender = lender
+        self._devices = devices
+        self._places = places
+        self._this_node = this_node
+        self._pace = Pace(stop_grace=timing.stop_grace.total_seconds())
+
+    # -- looks ---------------------------------------------------------------------------------------
+
+    def reconcile(self, resource: Vm, look: Look) -> Observed[VirtualMachineStatus]:
+        wanted = look.read(lambda tx: load(tx, resource))
+        machine = self._hypervisor.observe(wanted.machine)
+        if machine is not None and machine.alive:
+            machine = self._take_up(look, wanted, machine)
+        if wanted.spec.power_state is WantedPower.STOPPED:
+            return self._stopped(look, wanted, machine)
+        if machine is None or not machine.alive:
+            return self._start(look, wanted, machine)
+        return self._running(look, wanted, machine, booted=False)
+
+    def remove(self, resource: Vm, look: Look) -> Gone | StillRemoving[VirtualMachineStatus]:
+        wanted = look.read(lambda tx: load(tx, resource))
+        look.check()
+        self._hypervisor.power_off(wanted.machine)
+        self._hypervisor.remove(wanted.machine)
+        self._let_go(look, wanted)
+        self._note(look, wanted, None, Outcome(), settled=True)
+        self._pace.forget(resource.id)
+        return Gone()
+
+    # -- a guest that shall not run ------------------------------------------------------------------
+
+    def _stopped(self, look: Look, wanted: Wanted, machine: Machine | None) -> Observed[VirtualMachineStatus]:
+        if machine is not None and machine.alive:
+            look.check()
+            if wanted.private.stop_forced or self._pace.stop_overdue(wanted.id):
+                self._hypervisor.power_off(wanted.machine)
+            else:
+                if machine.power_state is PowerState.PAUSED:
+                    self._hypervisor.resume(wanted.machine)
+                self._hypervisor.stop(wanted.machine)
+                return self._seen(look, wanted, machine, settled=False, again_after=self._pace.stop_pause)
+            machine = self._hypervisor.observe(wanted.machine)
+        self._pace.stopped(wanted.id)
+        self._let_go(look, wanted)
+        return self._seen(look, wanted, machine)
+
+    def _let_go(self, look: Look, wanted: Wanted) -> None:
+        """The guest has ended: its volumes and its places in networks are free."""
+        for disk in wanted.disks:
+            self._lender.give_back(look, disk.spec.bs_volume_id)
+        for nic in wanted.nics:
+            self._devices.unplug(look, nic)
+
+    # -- a guest that shall ------------------------------------------------------------------------
+
+    def _start(self, look: Look, wanted: Wanted, machine: Machine | None) -> Observed[VirtualMachineStatus]:
+        pause = self._pace.before_start(wanted.id)
+        if pause is not None:
+            problem = f"its guest has ended {self._pace.ends(wanted.id)} times in a row; it is started again"
+            return self._seen(look, wanted, machine, settled=False, again_after=pause, problem=problem)
+        for disk in wanted.disks:  # what a guest had open that has ended, or may have had before this process
+            self._lender.give_back(look, disk.spec.bs_volume_id)
+        try:
+            chains = {
+                disk.id: self._devices.chain(look, disk, self._keeper(wanted))
+                for disk in wanted.disks
+                if disk.spec.deletion_begin is None
+            }
+            media = {
+                drive.id: self._devices.medium(look, drive)
+                for drive in wanted.cd_roms
+                if drive.spec.deletion_begin is None
+            }
+        except NotReady as error:
+            return self._seen(look, wanted, machine, settled=False, again_after=_SOON, problem=str(error))
+        ports: dict[int, Port] = {
+            nic.id: self._devices.port(look, nic) for nic in wanted.nics if nic.spec.deletion_begin is None
+        }
+        look.check()
+        self._hypervisor.start(
+            defining.definition(wanted, chains=chains, media=media, ports=ports, places=self._places)
+        )
+        self._pace.started(wanted.id)
+        self._pace.has_password(wanted.id, wanted.private.graphics_password_num)
+        machine = self._hypervisor.observe(wanted.machine)
+        if machine is None or not machine.alive:
+            return self._seen(look, wanted, machine, settled=False, again_after=_SOON)
+        return self._running(look, wanted, self._take_up(look, wanted, machine), booted=True)
+
+    def _running(
+        self, look: Look, wanted: Wanted, machine: Machine, *, booted: bool
+    ) -> Observed[VirtualMachineStatus]:
+        while points.take(self._hypervisor, self._lender, look, wanted, machine):
+            machine = self._again(wanted, machine)
+        if machine.held:
+            self._hypervisor.settle(wanted.machine)
+        elif machine.power_state is PowerState.PAUSED and machine.cause is Cause.IO_ERROR:
+            # the disk refused a write: once there is room again, going on is all that is needed
+            self._hypervisor.resume(wanted.machine)
+        outcome = self._devices.align(look, wanted, machine, self._keeper(wanted))
+        for _ in range(_DEVICES_ROUNDS):
+            if not outcome.changed:
+                break
+            machine = self._take_up(look, wanted, self._again(wanted, machine))
+            outcome = self._devices.align(look, wanted, machine, self._keeper(wanted))
+        self._say(look, wanted, booted=booted)
+        machine = self._again(wanted, machine)
+        return self._seen(
+            look,
+            wanted,
+            machine,
+            outcome=outcome,
+            booted=booted,
+            settled=not outcome.changed and machine.alive,
+            again_after=_SOON if outcome.changed or not machine.alive else _NOW_AND_THEN,
+        )
+
+    def _say(self, look: Look, wanted: Wanted, *, booted: bool) -> None:
+        """What a running guest is told: to reboot, and what its consoles ask for."""
+        look.check()
+        if not booted and wanted.spec.reboot_num > wanted.resource.status.reboot_num:
+            self._hypervisor.reboot(wanted.machine, force=wanted.private.reboot_forced)
+        number = wanted.private.graphics_password_num
+        if not self._pace.knows_password(wanted.id, number):
+            asked = wanted.resource.status.graphics_auth_enabled
+            password = wanted.private.graphics_password if asked else ""
+            self._hypervisor.set_graphics_password(wanted.machine, password or None)
+            self._pace.has_password(wanted.id, number)
+
+    # -- parts ---------------------------------------------------------------------------------------
+
+    def _take_up(self, look: Look, wanted: Wanted, machine: Machine) -> Machine:
+        """Let storage know by what way the disks of a running guest can be worked on."""
+        keeper = self._keeper(wanted)
+        for disk in wanted.disks:
+            target = wanted.disk_targets[disk.id]
+            if target in machine.disks:
+                way = GuestDisk(self._hypervisor, wanted.machine, target)
+                self._lender.opened(look, disk.spec.bs_volume_id, keeper, way)
+            elif disk.spec.deletion_begin is not None:
+                self._lender.give_back(look, disk.spec.bs_volume_id)
+        return machine
+
+    def _again(self, wanted: Wanted, before: Machine) -> Machine:
+        """As it is now; one that is not there any more as one that is stopped."""
+        seen = self._hypervisor.observe(wanted.machine)
+        if seen is None:
+            return replace(before, power_state=PowerState.STOPPED, disks={}, nics={}, cd_roms={})
+        return seen
+
+    @staticmethod
+    def _keeper(wanted: Wanted) -> Keeper:
+        return (VIRTUAL_MACHINE.name, wanted.id)
+
+    def _seen(
+        self,
+        look: Look,
+        wanted: Wanted,
+        machine: Machine | None,
+        *,
+        outcome: Outcome | None = None,
+        booted: bool = False,
+        settled: bool = True,
+        again_after: timedelta | None = None,
+        problem: str | None = None,
+    ) -> Observed[VirtualMachineStatus]:
+        """Write down what was seen of the parts, and answer what was seen of the machine."""
+        addresses = self._note(look, wanted, machine, outcome or Outcome(), settled=settled)
+        status = noting.status_of(
+            wanted,
+            machine,
+            node_id=look.read(self._this_node),
+            accelerator=str(self._hypervisor.probe().accelerator),
+            booted=booted,
+            addresses=addresses,
+        )
+        if machine is not None and machine.alive and wanted.spec.power_state is WantedPower.RUNNING:
+            status = msgspec.structs.replace(status, reboot_num=wanted.spec.reboot_num)
+        status = msgspec.structs.replace(status, problem=problem)
+        return Observed(
+            status=status,
+            settled=settled,
+            again_after=again_after,
+            irreconcilable=noting.irreconcilable(wanted.spec, status),
+        )
+
+    def _note(
+        self, look: Look, wanted: Wanted, machine: Machine | None, outcome: Outcome, *, settled: bool
+    ) -> dict[int, tuple[str, ...]]:
+        alive = machine is not None and machine.alive
+        addresses = {nic.id: self._devices.addresses(look, nic) for nic in wanted.nics} if alive else {}
+        for nic in wanted.nics:
+            gone = machine is None or nic.spec.mac_address not in machine.nics or not alive
+            if nic.spec.deletion_begin is not None and gone:
+                self._devices.unplug(look, nic)
+        seen = noting.parts_of(
+            wanted,
+            machine,
+            sizes=self._sizes(wanted) if alive else {},
+            ports={},
+            addresses=addresses,
+            problems=outcome.problems,
+            settled=settled,
+        )
+        look.write(lambda tx: parts.note(tx, wanted.id, seen))
+        return addresses
+
+    def _addresses(self, look: Look, wanted: Wanted, machine: Machine) -> dict[int, tuple[str, ...]]:
+        """What the guest's agent tells, or else what its network has learnt."""
+        told: dict[str, list[str]] = {}
+        if machine.agent is AgentState.CONNECTED and machine.power_state is PowerState.RUNNING:
+            with suppress(StratalError):
+                for each in self._hypervisor.guest_addresses(wanted.machine, seconds=_AGENT_SECONDS):
+                    told.setdefault(each.mac, []).append(each.address)
+        return {
+            nic.id: tuple(told.get(nic.spec.mac_address, ())) or self._devices.addresses(look, nic)
+            for nic in wanted.nics
+        }
+
+    def _sizes(self, wanted: Wanted) -> dict[str, int]:
+        with suppress(StratalError):  # it has just ended: the next look tells
+            return dict(self._hypervisor.disk_sizes(wanted.machine))
+        return {}

@@ -1,0 +1,134 @@
+"""Layers while a hypervisor has them open: what it opens, and merges that it carries out.
+
+A guest's QEMU moves the data of a merge, and goes on by the name of the file that it moved them to. Down,
+that is the file of the absorbed layer below: it gets the heir's name as a second one (a hard link, which
+takes the place of the heir's old file), and keeps its own for as long as a guest or a header knows it by
+that. So a kill at any instant leaves every name right.
+"""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from stratal.kernel.operation import Operation
+from stratal.storage.drivers.contract import Direction, LayerId, Location, OpenDisk, Transport
+from stratal.storage.drivers.errors import LayerBusy
+from stratal.storage.drivers.qcow2.chain import Chains, LayerFile
+from stratal.storage.drivers.qcow2.locks import Locks, opened_by_qemu
+from stratal.storage.drivers.qcow2.merge import Merges
+from stratal.storage.drivers.qcow2.place import LAYER, RAW, Place, split
+
+
+class Lending:
+    """The layers of one place that guests have open."""
+
+    def __init__(self, place: Place, chains: Chains, locks: Locks, merges: Merges) -> None:
+        self._place = place
+        self._chains = chains
+        self._locks = locks
+        self._merges = merges
+
+    def addresses(self, layer: LayerId) -> tuple[Location, ...]:
+        """Every file that a guest opens with the layer, by the names that the headers know them by."""
+        files = self._chains.chain(layer)
+        if self._locks.worked_on({file.layer for file in files}):
+            raise LayerBusy(layer=layer, reason="work on one of its files has not ended")
+        with suppress(LayerBusy):  # another guest has it open: then that name stays, and serves
+            self.straighten(files)
+        found: list[Location] = []
+        name: str | None = self._place.path(layer).name
+        while name is not None:
+            file = self._chains.load(name)
+            found.append(Location(transport=Transport.FILE, address=str(file.path), format=file.format))
+            name = file.named
+        return tuple(found)
+
+    def straighten(self, files: Sequence[LayerFile]) -> None:
+        """Let every header of a chain name the layer that it hangs on by its own name. Raises LayerBusy."""
+        for file in files:
+            if file.named != file.backing:
+                self._straighten(file)
+
+    def layer_at(self, address: str) -> LayerId | None:
+        """The layer that the file of an address belongs to."""
+        path = Path(address)
+        parts = split(path.name)
+        if parts is None or path.parent != self._place.directory or parts[1] not in (LAYER, RAW):
+            return None
+        layer = parts[0]
+        seen = {layer}
+        while (heir := self._chains.heir(layer)) is not None and heir not in seen:
+            seen.add(heir)
+            layer = heir
+        return layer
+
+    def take_in(
+        self, files: Sequence[LayerFile], direction: Direction, disk: OpenDisk, operation: Operation
+    ) -> None:
+        """Merge the absorbed file that the chain's first file hangs on into that, through the guest."""
+        into, base = files[0], files[1]
+        chain = disk.chain()
+        top, bottom = _known(into.path, chain), _known(base.path, chain)
+        if bottom is None:
+            raise LayerBusy(layer=into.layer, reason="its guest has other files open than expected")
+        if top is not None:
+            if direction is Direction.UP and top == 0:
+                base_address = chain[bottom + 1] if bottom + 1 < len(chain) else None
+                with operation.phase("pull"):
+                    disk.pull(base=base_address, operation=operation)
+                return
+            self._merges.open_up(base)
+            with operation.phase("commit"):
+                disk.commit(top=chain[top], base=chain[bottom], operation=operation)
+        self._merges.take_place(base, into)
+
+    def pull(self, files: Sequence[LayerFile], stop: int, disk: OpenDisk, operation: Operation) -> None:
+        """Copy what lies between a chain's first file and its `stop`-th into it, through the guest."""
+        chain = disk.chain()
+        if _known(files[0].path, chain) != 0:
+            raise LayerBusy(layer=files[0].layer, reason="a running guest reads it")
+        base = None
+        if stop < len(files):
+            at = _known(files[stop].path, chain)
+            if at is None:
+                raise LayerBusy(layer=files[0].layer, reason="its guest has other files open than expected")
+            base = chain[at]
+        with operation.phase("pull"):
+            disk.pull(base=base, operation=operation)
+
+    def discard(self, layer: LayerId) -> bool:
+        """Remove the file of an absorbed layer that serves no layer any more; False while a guest or a
+        header knows a file by its name."""
+        path = self._place.path(layer)
+        if path.exists():
+            if opened_by_qemu(path):
+                return False
+            for file in self._chains.naming(path.name):
+                self._straighten(file)
+        self._merges.discard(path)
+        return True
+
+    def _straighten(self, file: LayerFile) -> None:
+        """Let a header name what its file hangs on by that layer's own name. Raises LayerBusy."""
+        if file.backing is None or opened_by_qemu(file.path):
+            raise LayerBusy(layer=file.layer, reason="a guest has its file open")
+        self._merges.rename_below(file, self._chains.load(file.backing))
+
+
+def _known(path: Path, chain: Sequence[str]) -> int | None:
+    """Where in a guest's chain a file is, by whatever name."""
+    for at, address in enumerate(chain):
+        with suppress(OSError):
+            if os.path.samefile(path, address):
+                return at
+    return None
+
+
+def below_as(file: LayerFile, address: str) -> LayerFile:
+    """The file as its guest knows it, which is how an overlay must name it. Raises LayerBusy."""
+    path = Path(address)
+    if path != file.path and not (path.exists() and os.path.samefile(path, file.path)):
+        raise LayerBusy(layer=file.layer, reason="its guest has other files open than expected")
+    return replace(file, path=path)

@@ -1,0 +1,195 @@
+"""What compute asks of storage for a guest's disks. Called by the reconciler of virtual machines.
+
+The order of things, each of which may be repeated after a crash: `lend` before the guest starts; `opened`
+once its disk was seen; `due` whenever a look is taken, and for what it says `prepare`, the hypervisor's
+switch, and `switched`; `give_back` when the guest is seen to have ended.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from sqlalchemy import select
+
+from stratal.kernel import work
+from stratal.kernel.errors import NotFound
+from stratal.kernel.reconcile import Look
+from stratal.kernel.store import Store
+from stratal.kernel.transaction import Transaction
+from stratal.storage.background import Background
+from stratal.storage.drivers.contract import LayerDriver, LayerId, Location, OpenDisk
+from stratal.storage.drivers.errors import LayerBusy
+from stratal.storage.layers import NameKind, State
+from stratal.storage.lending.lent import Keeper, Lent, Loan
+from stratal.storage.places import Places
+from stratal.storage.tree import rows
+from stratal.storage.tree.model import TREE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overlay:
+    """A layer in which a running guest is to go on, on top of the one that it writes to."""
+
+    volume_id: int
+    tree_id: int
+    layer: LayerId
+    parent: LayerId
+    size_bytes: int
+    #: the guest has to be switched to it; otherwise preparing it is the instant
+    switches: bool
+    #: the snapshots whose instant the switch is
+    bs_snap_ids: frozenset[int]
+
+
+class NotReady(LayerBusy):
+    """The layers of a volume are not there yet, or something is being done to them. It passes."""
+
+    code = "volume_not_ready"
+    template = "bs_volume {volume_id} can't be opened yet: {reason}"
+    remedy = "Wait; it is tried again by itself."
+
+
+class Lender:
+    """Lends volumes to guests. Stateless beside `Lent`."""
+
+    def __init__(self, places: Places, background: Background, lent: Lent) -> None:
+        self._places = places
+        self._background = background
+        self._lent = lent
+        self._trees = Store(TREE)
+
+    # -- before a guest runs -------------------------------------------------------------------------
+
+    def assume(self, transaction: Transaction, volume_id: int, keeper: Keeper) -> None:
+        """A guest of before this process may have the volume open. Called before the engine starts."""
+        path, tree_id = self._path(transaction, volume_id)
+        layers = {placed.layer.id for placed in path}
+        self._lent.put(Loan(volume_id=volume_id, tree_id=tree_id, keeper=keeper, layers=layers))
+
+    def lend(self, look: Look, volume_id: int, keeper: Keeper) -> tuple[Location, ...]:
+        """All that a guest opens with the volume, from the file that it writes to down; lent from here on.
+
+        Raises NotReady while layers are yet to be made or are being worked on.
+        """
+        _, tree_id = look.read(lambda tx: self._path(tx, volume_id))
+        with self._lent.turn(tree_id):
+            path, _ = look.read(lambda tx: self._path(tx, volume_id))
+            if path[0].layer.state is not State.SETTLED:
+                raise NotReady(volume_id=volume_id, reason=path[0].problem or "its layers are being made")
+            layers = {placed.layer.id for placed in path}
+            if busy := layers & self._background.look(tree_id).busy:
+                for layer in busy:
+                    self._background.cancel(layer)
+                raise NotReady(volume_id=volume_id, reason="its layers are being merged")
+            driver = self._driver(look, tree_id)
+            locations = driver.lend(path[0].layer.id)
+            loan = Loan(volume_id=volume_id, tree_id=tree_id, keeper=keeper, layers=layers)
+            self._lent.put(replace(loan, top=path[0].layer.id))
+        return locations
+
+    def show(self, look: Look, name: rows.Name) -> tuple[Location, ...]:
+        """All that a guest opens to read what a frozen name holds, such as an image in a CD-ROM drive."""
+        path = look.read(lambda tx: rows.path(tx, name))
+        tree_id = look.read(lambda tx: rows.tree_of(tx, name))
+        if not path or tree_id is None:
+            raise NotFound(kind=name.kind, id=name.id)
+        if path[0].layer.state is not State.SETTLED:
+            raise NotReady(volume_id=name.id, reason="it is being made")
+        return self._driver(look, tree_id).lend(path[0].layer.id)
+
+    # -- while it runs -------------------------------------------------------------------------------
+
+    def opened(self, look: Look, volume_id: int, keeper: Keeper, disk: OpenDisk) -> None:
+        """The guest has the volume open through `disk`. Lends it, should that not be known."""
+        loan = self._lent.of(volume_id)
+        if loan is None or loan.disk is None:
+            path, tree_id = look.read(lambda tx: self._path(tx, volume_id))
+            driver = self._driver(look, tree_id)
+            top = driver.layer_at(disk.chain()[0])
+            layers = {placed.layer.id for placed in path}
+            loan = Loan(volume_id=volume_id, tree_id=tree_id, keeper=keeper, layers=layers)
+            with self._lent.turn(tree_id):
+                self._lent.put(replace(loan, top=top, disk=disk))
+            self._finish_merges(driver, path, disk)
+            look.write(lambda tx: work.ask(tx, TREE.name, tree_id))
+
+    def due(self, look: Look, volume_id: int, address: str) -> Overlay | None:
+        """The layer that a guest, which writes to `address`, is to go on in; None: it is where it should be.
+
+        Raises LayerBusy when the volume has left the guest's layer behind, so that it can't follow.
+        """
+        path, tree_id = look.read(lambda tx: self._path(tx, volume_id))
+        driver = self._driver(look, tree_id)
+        top = driver.layer_at(address)
+        if top == path[0].layer.id:
+            return None
+        for above, below in pairwise(path):
+            if below.layer.id == top:
+                return Overlay(
+                    volume_id=volume_id,
+                    tree_id=tree_id,
+                    layer=above.layer.id,
+                    parent=below.layer.id,
+                    size_bytes=above.layer.size_bytes,
+                    switches=driver.traits.switches_guests,
+                    bs_snap_ids=look.read(lambda tx, id=below.layer.id: _snapshots_at(tx, id)),
+                )
+        raise LayerBusy(layer=path[0].layer.id, reason=f"its guest writes to another layer, {top}")
+
+    def prepare(self, look: Look, overlay: Overlay, address: str) -> Location:
+        """Make the overlay on what the guest writes to now. Idempotent."""
+        look.check()
+        return self._driver(look, overlay.tree_id).create_overlay(
+            overlay.layer, parent=overlay.parent, size_bytes=overlay.size_bytes, below=address
+        )
+
+    def switched(self, look: Look, overlay: Overlay) -> None:
+        """The guest writes to the overlay now: what is below is frozen, and the tree told. Idempotent."""
+        self._driver(look, overlay.tree_id).freeze(overlay.parent)
+        with self._lent.turn(overlay.tree_id):
+            loan = self._lent.of(overlay.volume_id)
+            if loan is not None:
+                layers = loan.layers | {overlay.layer}
+                self._lent.put(replace(loan, layers=layers, top=overlay.layer))
+        look.write(lambda tx: work.ask(tx, TREE.name, overlay.tree_id))
+
+    # -- when it has ended ---------------------------------------------------------------------------
+
+    def give_back(self, look: Look, volume_id: int) -> None:
+        """No guest has the volume open any more: what waited for that goes on. Idempotent."""
+        loan = self._lent.of(volume_id)
+        if loan is not None:
+            self._lent.remove(volume_id)
+            look.write(lambda tx: work.ask(tx, TREE.name, loan.tree_id))
+
+    # -- parts ---------------------------------------------------------------------------------------
+
+    def _finish_merges(self, driver: LayerDriver, path: list[rows.Placed], disk: OpenDisk) -> None:
+        """Merges of before this process that the guest went on with, or not."""
+
+        def finish() -> None:
+            for placed in reversed(path):
+                driver.settle(placed.layer.id, disk=disk).run()
+
+        self._background.submit(finish)
+
+    def _driver(self, look: Look, tree_id: int) -> LayerDriver:
+        tree = look.read(lambda tx: self._trees.get(tx, tree_id, labels=False))
+        if tree is None:
+            raise NotFound(kind=TREE.name, id=tree_id)
+        return self._places.driver(tree.spec.driver, tree.spec.place)
+
+    @staticmethod
+    def _path(transaction: Transaction, volume_id: int) -> tuple[list[rows.Placed], int]:
+        name = rows.name_of(NameKind.HEAD, volume_id)
+        path, tree_id = rows.path(transaction, name), rows.tree_of(transaction, name)
+        if not path or tree_id is None:
+            raise NotFound(kind="bs_volume", id=volume_id)
+        return path, tree_id
+
+
+def _snapshots_at(transaction: Transaction, layer: LayerId) -> frozenset[int]:
+    names = rows.LAYER_NAME.c
+    found = transaction.execute(
+        select(names.id).where(names.layer == layer, names.kind == NameKind.SNAPSHOT.value)
+    )
+    return frozenset(found.scalars())
