@@ -133,7 +133,8 @@ class Catalogue:
         self._referrers: dict[str, list[tuple[AnyKind, Reference]]] = {name: [] for name in self._by_name}
         for kind in self._by_name.values():
             for reference in kind.references:
-                self._referrers[reference.kind].append((kind, reference))
+                # an installation without the kinds of some domain has nothing that such a reference could name
+                self._referrers.setdefault(reference.kind, []).append((kind, reference))
 
     def __iter__(self) -> Iterator[AnyKind]:
         return iter(self._by_name.values())

@@ -46,6 +46,12 @@ class BsSnapCreate(CreateSpec, kw_only=True, forbid_unknown_fields=True):
     bs_volume_id: VolumeId
 
 
+class BsSnapOfMachine(BsSnapCreate, kw_only=True, forbid_unknown_fields=True):
+    """What compute says of a snapshot that is a part of a virtual machine's."""
+
+    vm_snap_id: Id
+
+
 class BsSnapUpdate(UpdateSpec, kw_only=True, forbid_unknown_fields=True):
     """What a client may change of a snapshot."""
 
@@ -59,5 +65,7 @@ BS_SNAP = Kind(
     references=(
         Reference(field="bs_volume_id", kind="bs_volume"),
         Reference(field="bs_policy_id", kind="bs_policy"),
+        # compute looks after its deletion; it is woken when this one is there
+        Reference(field="vm_snap_id", kind="vm_snap", weak=True),
     ),
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from stratal.kernel.access import Access
-from stratal.kernel.errors import Invalid
+from stratal.kernel.errors import Conflict, Invalid
 from stratal.kernel.fields import given
 from stratal.kernel.kind import Catalogue
 from stratal.kernel.service import Change, ResourceService
@@ -53,6 +53,20 @@ class BsSnapService(ResourceService[BsSnapSpec, BsSnapStatus]):
             "pool_id": volume.spec.pool_id,
             "size_mb": volume.spec.size_mb,
         }
+
+    def before_delete(self, transaction: Transaction, access: Access, resource: Snapshot) -> None:
+        if resource.spec.vm_snap_id is not None:
+            raise Conflict(
+                reason=f"bs_snap {resource.id} is a part of vm_snap {resource.spec.vm_snap_id}: delete that"
+            )
+
+    def delete_with_machine(self, transaction: Transaction, access: Access, id: int) -> None:
+        """Begin the deletion of a snapshot as a part of that of a virtual machine's. Idempotent."""
+        snapshot = self.store.get(transaction, id, lock=True, labels=False)
+        if snapshot is not None and snapshot.spec.deletion_begin is None:
+            self._check_unreferenced(transaction, id)
+            self.store.mark(transaction, id, {"deletion_begin": transaction.now})
+            self.acted(transaction, access, snapshot, "delete", {})
 
     def _volume(
         self, transaction: Transaction, access: Access, id: int
