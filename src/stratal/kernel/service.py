@@ -92,6 +92,12 @@ class ResourceService(Generic[S, T]):
             offset=wanted.offset,
         )
 
+    def find(
+        self, transaction: Transaction, access: Access, *where: ColumnElement[bool]
+    ) -> list[Resource[S, T]]:
+        """All resources within the caller's reach for which all conditions hold, without their labels."""
+        return self.store.find(transaction, *self._within_reach(access), *where, labels=False)
+
     def show(
         self, transaction: Transaction, access: Access, id: int, *, lock: bool = False
     ) -> Resource[S, T]:

@@ -170,6 +170,50 @@ class BsVolumeService(ResourceService[BsVolumeSpec, BsVolumeStatus]):
         leave_to_tree(transaction, volume)
         return volume
 
+    # -- for faces whose dialects have them -----------------------------------------------------------
+
+    def copy(
+        self,
+        transaction: Transaction,
+        access: Access,
+        source_id: int,
+        *,
+        name: str,
+        description: str,
+        size_mb: int,
+    ) -> Volume:
+        """A new volume that starts as another one is at this moment; at least as large."""
+        source = self.changeable(transaction, access, source_id)
+        body = BsVolumeCreate(
+            name=name,
+            description=description,
+            bs_policy_id=source.spec.bs_policy_id,
+            size_mb=size_mb,
+            creator=access.user_name,
+        )
+        volume = super().create(transaction, access, body)
+        # a name for the length of this transaction; no snapshot has a negative id
+        moment = name_of(NameKind.SNAPSHOT, -volume.id)
+        self._disks.snapshot(transaction, name_of(NameKind.HEAD, source_id), moment)
+        self._disks.clone(transaction, moment, name_of(NameKind.HEAD, volume.id), size_bytes=size_mb * MIB)
+        self._disks.drop(transaction, moment)
+        volume = self.change(transaction, access, volume, "copy", {"flattened": False})
+        leave_to_tree(transaction, volume)
+        return volume
+
+    def delete_with_snapshots(self, transaction: Transaction, access: Access, id: int) -> Volume:
+        """Begin the deletion of a volume whose snapshots are all being deleted already."""
+        volume = self.changeable(transaction, access, id)
+        self._check_unused(transaction, volume, "deleted")
+        columns = BS_SNAP.tables.spec.c
+        left = self._snapshots.count(
+            transaction, columns.bs_volume_id == id, columns.deletion_begin.is_(None)
+        )
+        if left:
+            raise Conflict(reason=f"bs_volume {id} still has {left} snapshots: delete them first")
+        self.store.mark(transaction, id, {"deletion_begin": transaction.now})
+        return self.acted(transaction, access, volume, "delete", {})
+
     # -- what several of these need -------------------------------------------------------------------
 
     def _cloned(self, transaction: Transaction, access: Access, body: BsVolumeClone) -> dict[str, Any]:

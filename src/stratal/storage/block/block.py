@@ -1,0 +1,36 @@
+"""The services of this package put together. Called by the storage facade."""
+
+from stratal.kernel.kind import Catalogue
+from stratal.storage.block.attachments import Attachments
+from stratal.storage.block.groups import Groups
+from stratal.storage.block.jobs import Jobs
+from stratal.storage.block.limits import LimitService
+from stratal.storage.block.snapshots import BlockSnapshots
+from stratal.storage.block.transfers import Transfers
+from stratal.storage.block.types import VolumeTypes
+from stratal.storage.block.volumes import BlockVolumes
+from stratal.storage.bs_policy.service import BsPolicyService
+from stratal.storage.bs_snap.service import BsSnapService
+from stratal.storage.bs_volume.quota import Quota
+from stratal.storage.bs_volume.service import BsVolumeService
+
+
+class Block:
+    """Volumes and snapshots as OpenStack and Huawei know them."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        policies: BsPolicyService,
+        volumes: BsVolumeService,
+        snapshots: BsSnapService,
+        quota: Quota,
+    ) -> None:
+        self.limits = LimitService(catalogue)
+        self.types = VolumeTypes(policies)
+        self.snapshots = BlockSnapshots(snapshots, self.limits)
+        self.volumes = BlockVolumes(volumes, self.snapshots, self.types, self.limits)
+        self.attachments = Attachments(self.volumes)
+        self.transfers = Transfers(self.volumes, volumes, snapshots, self.limits, quota)
+        self.groups = Groups(self.volumes, self.snapshots, self.limits)
+        self.jobs = Jobs()

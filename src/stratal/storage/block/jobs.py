@@ -1,0 +1,115 @@
+"""Jobs: what a request of Huawei's API was about, so that its client can ask how far it is.
+
+A job is not a second state machine: its status is what its volumes say. It cannot get stuck, and there is
+nothing to recover after a crash.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import select
+
+from stratal.kernel.access import Access, Reach
+from stratal.kernel.errors import NotFound
+from stratal.kernel.transaction import Transaction
+from stratal.storage.block import views
+from stratal.storage.block.model import JOB
+from stratal.storage.block.views import VolumeView
+from stratal.storage.bs_volume.model import BS_VOLUME
+
+
+class JobKind(StrEnum):
+    CREATE = "createVolume"
+    BATCH_CREATE = "batchCreateVolume"
+    DELETE = "deleteVolume"
+    EXTEND = "extendVolume"
+    RETYPE = "retypeVolume"
+
+
+class JobStatus(StrEnum):
+    RUNNING = "RUNNING"
+    SUCCESS = "SUCCESS"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A request, and how far its volumes are."""
+
+    uuid: str
+    kind: JobKind
+    status: JobStatus
+    volumes: tuple[VolumeView, ...]
+    created_at: datetime
+    problem: str | None
+
+    def status_of(self, volume: VolumeView) -> JobStatus:
+        return _status(self.kind, volume)
+
+
+class Jobs:
+    def write_down(
+        self,
+        transaction: Transaction,
+        access: Access,
+        kind: JobKind,
+        volume_ids: Sequence[int],
+        *,
+        client_token: str | None = None,
+    ) -> str:
+        """Remember what a request was about. Returns the job's id."""
+        uuid = transaction.entropy.uuid().replace("-", "")
+        row: dict[str, Any] = {
+            "uuid": uuid,
+            "project_id": access.project_id,
+            "kind": kind.value,
+            "volume_ids": list(volume_ids),
+            "client_token": client_token,
+            "created_at": transaction.now,
+        }
+        transaction.execute(JOB.insert(), row)
+        return uuid
+
+    def repeated(self, transaction: Transaction, access: Access, client_token: str) -> Job | None:
+        """The job of the request that came with the same token before."""
+        statement = select(JOB.c.uuid).where(
+            JOB.c.project_id == access.project_id, JOB.c.client_token == client_token
+        )
+        uuid = transaction.execute(statement).scalar()
+        return None if uuid is None else self.show(transaction, access, uuid)
+
+    def show(self, transaction: Transaction, access: Access, uuid: str) -> Job:
+        """Raises NotFound, also for another project's."""
+        row: Any = transaction.execute(select(JOB).where(JOB.c.uuid == uuid)).first()
+        if row is None or (access.reach is not Reach.ALL and row.project_id != access.project_id):
+            raise NotFound(kind="job", id=uuid)
+        kind = JobKind(row.kind)
+        found = views.volumes(transaction, BS_VOLUME.tables.spec.c.id.in_(row.volume_ids), gone=True)
+        in_order = sorted(found, key=lambda volume: row.volume_ids.index(volume.id))
+        states = {_status(kind, volume) for volume in in_order}
+        status = next(each for each in (*_WORST_FIRST, JobStatus.SUCCESS) if each in states or not states)
+        return Job(
+            uuid=uuid,
+            kind=kind,
+            status=status,
+            volumes=tuple(in_order),
+            created_at=row.created_at,
+            problem=next((each.problem for each in in_order if each.problem), None),
+        )
+
+
+_WORST_FIRST = (JobStatus.FAIL, JobStatus.RUNNING)
+
+
+def _status(kind: JobKind, volume: VolumeView) -> JobStatus:
+    if kind is JobKind.DELETE:
+        return JobStatus.SUCCESS if volume.deleted else JobStatus.RUNNING
+    if volume.deleted or volume.status == "deleting":
+        return JobStatus.SUCCESS  # it was there, or somebody wanted it gone: nothing of the job is left
+    if volume.status == "error":
+        return JobStatus.FAIL
+    unfinished = {"creating", "downloading", "extending", "retyping"}
+    return JobStatus.RUNNING if volume.status in unfinished else JobStatus.SUCCESS

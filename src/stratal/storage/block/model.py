@@ -1,0 +1,170 @@
+"""The rows of this package. Called by its services and views."""
+
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, UniqueConstraint
+
+from stratal.kernel.columns import JsonColumn, UtcTime
+from stratal.kernel.tables import METADATA
+
+UNNAMED: Final = "(unnamed)"
+"""The name of a volume or snapshot that its maker gave none: OpenStack has those, Stratal has not."""
+
+GIB: Final = 2**30
+MB_PER_GB: Final = 1024
+
+
+def _id(name: str) -> Column[Any]:
+    return Column(name, BigInteger, primary_key=True, autoincrement=False)
+
+
+#: one row per volume that was made or touched through these dialects
+VOLUME_TRAITS: Final = Table(
+    "volume_traits",
+    METADATA,
+    _id("volume_id"),
+    Column("metadata", JsonColumn(dict[str, str]), nullable=False),
+    Column("image_metadata", JsonColumn(dict[str, str]), nullable=False),
+    Column("bootable", Boolean, nullable=False),
+    Column("multiattach", Boolean, nullable=False),
+    # a status that holds until the next call changes it: `attaching`, or what an administrator set
+    Column("condition", Text),
+    Column("source_volume_id", BigInteger),
+    Column("user_id", BigInteger),
+    Column("group_uuid", Text),
+)
+Index("ix_volume_traits_group_uuid", VOLUME_TRAITS.c.group_uuid)
+
+SNAPSHOT_TRAITS: Final = Table(
+    "snapshot_traits",
+    METADATA,
+    _id("snapshot_id"),
+    Column("metadata", JsonColumn(dict[str, str]), nullable=False),
+    Column("condition", Text),
+    Column("user_id", BigInteger),
+    Column("group_snapshot_uuid", Text),
+)
+Index("ix_snapshot_traits_group_snapshot_uuid", SNAPSHOT_TRAITS.c.group_snapshot_uuid)
+
+ATTACHMENT: Final = Table(
+    "volume_attachment",
+    METADATA,
+    Column("uuid", Text, primary_key=True),
+    Column("volume_id", BigInteger, nullable=False),
+    Column("project_id", BigInteger, nullable=False),
+    # the machine as its caller names it; not one of this Stratal's, which have their own disks
+    Column("instance_uuid", Text),
+    Column("host_name", Text),
+    Column("mountpoint", Text),
+    Column("mode", Text, nullable=False),
+    # reserved, attaching, attached
+    Column("status", Text, nullable=False),
+    Column("connector", JsonColumn(dict[str, Any])),
+    Column("created_at", UtcTime, nullable=False),
+    Column("attached_at", UtcTime),
+)
+Index("ix_volume_attachment_volume_id", ATTACHMENT.c.volume_id)
+Index("ix_volume_attachment_project_id", ATTACHMENT.c.project_id)
+
+TRANSFER: Final = Table(
+    "volume_transfer",
+    METADATA,
+    Column("uuid", Text, primary_key=True),
+    Column("volume_id", BigInteger, nullable=False, unique=True),
+    Column("project_id", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    # SHA-256 of the key: it has 128 random bits
+    Column("digest", Text, nullable=False),
+    Column("no_snapshots", Boolean, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+Index("ix_volume_transfer_project_id", TRANSFER.c.project_id)
+
+#: what types have beside what their policy has
+TYPE_TRAITS: Final = Table(
+    "volume_type_traits",
+    METADATA,
+    _id("bs_policy_id"),
+    Column("is_public", Boolean, nullable=False),
+    Column("extra_specs", JsonColumn(dict[str, str]), nullable=False),
+    Column("qos_uuid", Text),
+)
+
+TYPE_ACCESS: Final = Table(
+    "volume_type_access",
+    METADATA,
+    _id("bs_policy_id"),
+    _id("project_id"),
+)
+
+QOS: Final = Table(
+    "volume_qos",
+    METADATA,
+    Column("uuid", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("consumer", Text, nullable=False),
+    Column("specs", JsonColumn(dict[str, str]), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+#: limits of numbers; the limit of gigabytes is the project's own. -1: none
+LIMITS: Final = Table(
+    "volume_limits",
+    METADATA,
+    _id("project_id"),
+    Column("volumes", Integer, nullable=False),
+    Column("snapshots", Integer, nullable=False),
+    Column("per_volume_gigabytes", Integer, nullable=False),
+    Column("groups", Integer, nullable=False),
+)
+
+#: what a request was about, so that its job can be looked up: how far it is, its volumes say
+JOB: Final = Table(
+    "volume_job",
+    METADATA,
+    Column("uuid", Text, primary_key=True),
+    Column("project_id", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("volume_ids", JsonColumn(list[int]), nullable=False),
+    # that the request may be repeated by the name its client gave it
+    Column("client_token", Text),
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("project_id", "client_token"),
+)
+
+GROUP_TYPE: Final = Table(
+    "volume_group_type",
+    METADATA,
+    Column("uuid", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("description", Text),
+    Column("is_public", Boolean, nullable=False),
+    Column("specs", JsonColumn(dict[str, str]), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+GROUP: Final = Table(
+    "volume_group",
+    METADATA,
+    Column("uuid", Text, primary_key=True),
+    Column("project_id", BigInteger, nullable=False),
+    Column("name", Text),
+    Column("description", Text),
+    Column("group_type_uuid", Text, nullable=False),
+    Column("policy_ids", JsonColumn(list[int]), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+Index("ix_volume_group_project_id", GROUP.c.project_id)
+
+GROUP_SNAPSHOT: Final = Table(
+    "volume_group_snapshot",
+    METADATA,
+    Column("uuid", Text, primary_key=True),
+    Column("project_id", BigInteger, nullable=False),
+    Column("group_uuid", Text, nullable=False),
+    Column("name", Text),
+    Column("description", Text),
+    Column("created_at", UtcTime, nullable=False),
+)
+Index("ix_volume_group_snapshot_project_id", GROUP_SNAPSHOT.c.project_id)
+Index("ix_volume_group_snapshot_group_uuid", GROUP_SNAPSHOT.c.group_uuid)
