@@ -20,7 +20,7 @@ from litestar.types import ASGIApp
 from sqlalchemy.exc import ArgumentError
 
 from stratal import cluster, identity, operations, storage
-from stratal.faces import neutonos
+from stratal.faces import evs, neutonos
 from stratal.kernel import work
 from stratal.kernel.access import Access, Reach
 from stratal.kernel.chores import Chores
@@ -169,7 +169,21 @@ class Server:
             logging_config=None,
             request_max_body_size=None,  # the dispatcher counts, and answers in the face's dialect
         )
-        return neutonos.CanonicalPaths(app)
+        return evs.Face(self._evs_services(), self.metrics, neutonos.CanonicalPaths(app))
+
+    def _evs_services(self) -> evs.Services:
+        settings = self.settings
+        return evs.Services(
+            database=self.database,
+            identity=self.identity,
+            storage=self.storage,
+            region=settings.evs.region,
+            zone=settings.evs.availability_zone,
+            public_url=settings.evs.public_url,
+            max_body_bytes=settings.server.max_body_bytes,
+            body_timeout_seconds=settings.server.body_timeout_seconds,
+            node_name=settings.node_name,
+        )
 
     # -- what the domains need to know of each other -------------------------------------------------
 

@@ -180,6 +180,16 @@ class StorageSettings(_Section):
         return value
 
 
+class EvsSettings(_Section):
+    public_url: Annotated[str, Field(pattern=r"^(https?://[^/\s]+)?$")] = ""
+    """Address of the API for clients of OpenStack and EVS, as https://cloud.example.org. Empty: whatever a
+    request was sent to; needed behind a proxy that ends TLS."""
+    region: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "RegionOne"
+    """Region that the catalogue names."""
+    availability_zone: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "nova"
+    """Availability zone that volumes are in."""
+
+
 class Settings(_Section):
     """The whole tree. Immutable; `Settings()` is the defaults and reads neither environment nor file."""
 
@@ -199,6 +209,7 @@ class Settings(_Section):
     engine: EngineSettings = EngineSettings()
     identity: IdentitySettings = IdentitySettings()
     storage: StorageSettings = StorageSettings()
+    evs: EvsSettings = EvsSettings()
 
     @property
     def storage_directory(self) -> Path:

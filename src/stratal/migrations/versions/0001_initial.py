@@ -228,6 +228,20 @@ def upgrade() -> None:
             sqlite_where=sa.text("deleted_at IS NULL"),
             postgresql_where=sa.text("deleted_at IS NULL"),
         )
+        batch_op.create_index(
+            "ix_bs_snap_spec_vm_snap_id_created_at",
+            ["vm_snap_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bs_snap_spec_vm_snap_id_name",
+            ["vm_snap_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
 
     op.create_table(
         "bs_volume_spec",
@@ -1043,6 +1057,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_setting")),
     )
     op.create_table(
+        "snapshot_traits",
+        sa.Column("snapshot_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("metadata", columns.JsonColumn(), nullable=False),
+        sa.Column("condition", sa.Text(), nullable=True),
+        sa.Column("user_id", sa.BigInteger(), nullable=True),
+        sa.Column("group_snapshot_uuid", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("snapshot_id", name=op.f("pk_snapshot_traits")),
+    )
+    with op.batch_alter_table("snapshot_traits", schema=None) as batch_op:
+        batch_op.create_index("ix_snapshot_traits_group_snapshot_uuid", ["group_snapshot_uuid"], unique=False)
+
+    op.create_table(
         "token",
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("user_id", sa.BigInteger(), nullable=False),
@@ -1276,6 +1302,139 @@ def upgrade() -> None:
             postgresql_where=sa.text("deleted_at IS NULL"),
         )
 
+    op.create_table(
+        "volume_attachment",
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("volume_id", sa.BigInteger(), nullable=False),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("instance_uuid", sa.Text(), nullable=True),
+        sa.Column("host_name", sa.Text(), nullable=True),
+        sa.Column("mountpoint", sa.Text(), nullable=True),
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("connector", columns.JsonColumn(), nullable=True),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("attached_at", columns.UtcTime(), nullable=True),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_volume_attachment")),
+    )
+    with op.batch_alter_table("volume_attachment", schema=None) as batch_op:
+        batch_op.create_index("ix_volume_attachment_project_id", ["project_id"], unique=False)
+        batch_op.create_index("ix_volume_attachment_volume_id", ["volume_id"], unique=False)
+
+    op.create_table(
+        "volume_group",
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("group_type_uuid", sa.Text(), nullable=False),
+        sa.Column("policy_ids", columns.JsonColumn(), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_volume_group")),
+    )
+    with op.batch_alter_table("volume_group", schema=None) as batch_op:
+        batch_op.create_index("ix_volume_group_project_id", ["project_id"], unique=False)
+
+    op.create_table(
+        "volume_group_snapshot",
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("group_uuid", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_volume_group_snapshot")),
+    )
+    with op.batch_alter_table("volume_group_snapshot", schema=None) as batch_op:
+        batch_op.create_index("ix_volume_group_snapshot_group_uuid", ["group_uuid"], unique=False)
+        batch_op.create_index("ix_volume_group_snapshot_project_id", ["project_id"], unique=False)
+
+    op.create_table(
+        "volume_group_type",
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("is_public", sa.Boolean(), nullable=False),
+        sa.Column("specs", columns.JsonColumn(), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_volume_group_type")),
+        sa.UniqueConstraint("name", name=op.f("uq_volume_group_type_name")),
+    )
+    op.create_table(
+        "volume_job",
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("volume_ids", columns.JsonColumn(), nullable=False),
+        sa.Column("client_token", sa.Text(), nullable=True),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_volume_job")),
+        sa.UniqueConstraint("project_id", "client_token", name=op.f("uq_volume_job_project_id_client_token")),
+    )
+    op.create_table(
+        "volume_limits",
+        sa.Column("project_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("volumes", sa.Integer(), nullable=False),
+        sa.Column("snapshots", sa.Integer(), nullable=False),
+        sa.Column("per_volume_gigabytes", sa.Integer(), nullable=False),
+        sa.Column("groups", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", name=op.f("pk_volume_limits")),
+    )
+    op.create_table(
+        "volume_qos",
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("consumer", sa.Text(), nullable=False),
+        sa.Column("specs", columns.JsonColumn(), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_volume_qos")),
+        sa.UniqueConstraint("name", name=op.f("uq_volume_qos_name")),
+    )
+    op.create_table(
+        "volume_traits",
+        sa.Column("volume_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("metadata", columns.JsonColumn(), nullable=False),
+        sa.Column("image_metadata", columns.JsonColumn(), nullable=False),
+        sa.Column("bootable", sa.Boolean(), nullable=False),
+        sa.Column("multiattach", sa.Boolean(), nullable=False),
+        sa.Column("condition", sa.Text(), nullable=True),
+        sa.Column("source_volume_id", sa.BigInteger(), nullable=True),
+        sa.Column("user_id", sa.BigInteger(), nullable=True),
+        sa.Column("group_uuid", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("volume_id", name=op.f("pk_volume_traits")),
+    )
+    with op.batch_alter_table("volume_traits", schema=None) as batch_op:
+        batch_op.create_index("ix_volume_traits_group_uuid", ["group_uuid"], unique=False)
+
+    op.create_table(
+        "volume_transfer",
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("volume_id", sa.BigInteger(), nullable=False),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("no_snapshots", sa.Boolean(), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_volume_transfer")),
+        sa.UniqueConstraint("volume_id", name=op.f("uq_volume_transfer_volume_id")),
+    )
+    with op.batch_alter_table("volume_transfer", schema=None) as batch_op:
+        batch_op.create_index("ix_volume_transfer_project_id", ["project_id"], unique=False)
+
+    op.create_table(
+        "volume_type_access",
+        sa.Column("bs_policy_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("project_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("bs_policy_id", "project_id", name=op.f("pk_volume_type_access")),
+    )
+    op.create_table(
+        "volume_type_traits",
+        sa.Column("bs_policy_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("is_public", sa.Boolean(), nullable=False),
+        sa.Column("extra_specs", columns.JsonColumn(), nullable=False),
+        sa.Column("qos_uuid", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("bs_policy_id", name=op.f("pk_volume_type_traits")),
+    )
     op.create_table(
         "work",
         sa.Column("kind", sa.Text(), nullable=False),
@@ -1608,6 +1767,34 @@ def downgrade() -> None:
         )
 
     op.drop_table("work")
+    op.drop_table("volume_type_traits")
+    op.drop_table("volume_type_access")
+    with op.batch_alter_table("volume_transfer", schema=None) as batch_op:
+        batch_op.drop_index("ix_volume_transfer_project_id")
+
+    op.drop_table("volume_transfer")
+    with op.batch_alter_table("volume_traits", schema=None) as batch_op:
+        batch_op.drop_index("ix_volume_traits_group_uuid")
+
+    op.drop_table("volume_traits")
+    op.drop_table("volume_qos")
+    op.drop_table("volume_limits")
+    op.drop_table("volume_job")
+    op.drop_table("volume_group_type")
+    with op.batch_alter_table("volume_group_snapshot", schema=None) as batch_op:
+        batch_op.drop_index("ix_volume_group_snapshot_project_id")
+        batch_op.drop_index("ix_volume_group_snapshot_group_uuid")
+
+    op.drop_table("volume_group_snapshot")
+    with op.batch_alter_table("volume_group", schema=None) as batch_op:
+        batch_op.drop_index("ix_volume_group_project_id")
+
+    op.drop_table("volume_group")
+    with op.batch_alter_table("volume_attachment", schema=None) as batch_op:
+        batch_op.drop_index("ix_volume_attachment_volume_id")
+        batch_op.drop_index("ix_volume_attachment_project_id")
+
+    op.drop_table("volume_attachment")
     with op.batch_alter_table("vm_image_spec", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_vm_image_spec_project_id_name",
@@ -1707,6 +1894,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_token_expires_at")
 
     op.drop_table("token")
+    with op.batch_alter_table("snapshot_traits", schema=None) as batch_op:
+        batch_op.drop_index("ix_snapshot_traits_group_snapshot_uuid")
+
+    op.drop_table("snapshot_traits")
     op.drop_table("setting")
     op.drop_table("rsa_key")
     with op.batch_alter_table("room_spec", schema=None) as batch_op:
@@ -2043,6 +2234,16 @@ def downgrade() -> None:
 
     op.drop_table("bs_volume_spec")
     with op.batch_alter_table("bs_snap_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_bs_snap_spec_vm_snap_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bs_snap_spec_vm_snap_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
         batch_op.drop_index(
             "ix_bs_snap_spec_project_id_name",
             sqlite_where=sa.text("deleted_at IS NULL"),

@@ -1,0 +1,228 @@
+"""The actions of volumes: `POST /v3/volumes/{id}/action`."""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from stratal.faces.evs.call import Action, Call, decoded
+from stratal.faces.evs.faults import bad_request
+from stratal.faces.evs.volume import lists
+from stratal.faces.evs.volume.types import type_named
+from stratal.kernel.kind import Profile
+from stratal.kernel.transaction import Transaction
+from stratal.storage.block.states import VolumeStatus
+from stratal.storage.bs_snap.model import BS_SNAP
+from stratal.storage.bs_volume.model import BS_VOLUME, LARGEST_MB
+
+Word = Annotated[str, msgspec.Meta(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+
+
+class Extend(msgspec.Struct, kw_only=True):
+    new_size: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_MB // 1024)]
+
+
+class Attach(msgspec.Struct, kw_only=True):
+    mountpoint: Word = ""
+    instance_uuid: Word | None = None
+    host_name: Word | None = None
+    mode: Word = "rw"
+
+
+class Detach(msgspec.Struct, kw_only=True):
+    attachment_id: str | None = None
+
+
+class Revert(msgspec.Struct, kw_only=True):
+    snapshot_id: str
+
+
+class Bootable(msgspec.Struct, kw_only=True):
+    bootable: bool | str
+
+
+class ReadOnly(msgspec.Struct, kw_only=True):
+    readonly: bool | str
+
+
+class Retype(msgspec.Struct, kw_only=True):
+    new_type: str
+    migration_policy: str | None = None
+
+
+class ResetStatus(msgspec.Struct, kw_only=True):
+    status: str | None = None
+    attach_status: str | None = None
+    migration_status: str | None = None
+
+
+class ImageMetadata(msgspec.Struct, kw_only=True):
+    metadata: dict[str, str]
+
+
+class ImageMetadataKey(msgspec.Struct, kw_only=True):
+    key: str
+
+
+def _id(transaction: Transaction, call: Call) -> int:
+    return call.id_of(transaction, BS_VOLUME, call.parts["id"], "Volume")
+
+
+# -- attaching ---------------------------------------------------------------------------------------
+
+
+def reserve(transaction: Transaction, call: Call, arguments: Any) -> None:
+    call.services.storage.block.attachments.reserve_volume(transaction, call.access, _id(transaction, call))
+
+
+def unreserve(transaction: Transaction, call: Call, arguments: Any) -> None:
+    call.services.storage.block.attachments.unreserve_volume(transaction, call.access, _id(transaction, call))
+
+
+def begin_detaching(transaction: Transaction, call: Call, arguments: Any) -> None:
+    call.services.storage.block.attachments.begin_detaching(transaction, call.access, _id(transaction, call))
+
+
+def roll_detaching(transaction: Transaction, call: Call, arguments: Any) -> None:
+    call.services.storage.block.attachments.roll_detaching(transaction, call.access, _id(transaction, call))
+
+
+def attach(transaction: Transaction, call: Call, arguments: Any) -> None:
+    body = decoded(arguments, Attach, "os-attach")
+    if (body.instance_uuid is None) == (body.host_name is None):
+        raise bad_request("Invalid request to attach volume to an invalid target")
+    if body.mode not in ("rw", "ro"):
+        raise bad_request(
+            "Invalid request to attach volume with an invalid mode. Attaching mode should be 'rw' or 'ro'"
+        )
+    call.services.storage.block.attachments.attach(
+        transaction,
+        call.access,
+        _id(transaction, call),
+        instance_uuid=body.instance_uuid,
+        host_name=body.host_name,
+        mountpoint=body.mountpoint,
+        mode=body.mode,
+    )
+
+
+def detach(transaction: Transaction, call: Call, arguments: Any) -> None:
+    body = decoded(arguments or {}, Detach, "os-detach")
+    call.services.storage.block.attachments.detach(
+        transaction, call.access, _id(transaction, call), body.attachment_id
+    )
+
+
+# -- size, content, type -----------------------------------------------------------------------------
+
+
+def extend(transaction: Transaction, call: Call, arguments: Any) -> None:
+    body = decoded(arguments, Extend, "os-extend")
+    attached = call.microversion >= (3, 42) or call.documented
+    id = _id(transaction, call)
+    call.services.storage.block.volumes.extend(transaction, call.access, id, body.new_size, attached=attached)
+
+
+def revert(transaction: Transaction, call: Call, arguments: Any) -> None:
+    body = decoded(arguments, Revert, "revert")
+    id = _id(transaction, call)
+    snapshot_id = call.id_of(transaction, BS_SNAP, body.snapshot_id, "Snapshot")
+    call.services.storage.block.volumes.revert(transaction, call.access, id, snapshot_id, latest_only=True)
+
+
+def retype(transaction: Transaction, call: Call, arguments: Any) -> None:
+    body = decoded(arguments, Retype, "os-retype")
+    if body.migration_policy not in (None, "never", "on-demand"):
+        raise bad_request("migration_policy must be 'on-demand' or 'never'.")
+    type_ = type_named(transaction, call, body.new_type)
+    call.services.storage.block.volumes.retype(transaction, call.access, _id(transaction, call), type_.id)
+
+
+# -- marks -------------------------------------------------------------------------------------------
+
+
+def set_bootable(transaction: Transaction, call: Call, arguments: Any) -> None:
+    bootable = lists.is_true(decoded(arguments, Bootable, "os-set_bootable").bootable)
+    id = _id(transaction, call)
+    service = call.services.storage.block.volumes
+    service.show(transaction, call.access, id, lock=True)
+    service.put(transaction, call.access, id, "set-bootable", bootable=bootable)
+
+
+def set_readonly(transaction: Transaction, call: Call, arguments: Any) -> None:
+    readonly = lists.is_true(decoded(arguments, ReadOnly, "os-update_readonly_flag").readonly)
+    id = _id(transaction, call)
+    pairs = {"readonly": str(readonly)}
+    call.services.storage.block.volumes.set_metadata(transaction, call.access, id, pairs, replace=False)
+
+
+def set_image_metadata(transaction: Transaction, call: Call, arguments: Any) -> dict[str, Any]:
+    pairs = decoded(arguments, ImageMetadata, "os-set_image_metadata").metadata
+    merged = call.services.storage.block.volumes.set_image_metadata(
+        transaction, call.access, _id(transaction, call), pairs
+    )
+    return {"metadata": merged}
+
+
+def unset_image_metadata(transaction: Transaction, call: Call, arguments: Any) -> None:
+    key = decoded(arguments, ImageMetadataKey, "os-unset_image_metadata").key
+    call.services.storage.block.volumes.drop_image_metadata(
+        transaction, call.access, _id(transaction, call), key
+    )
+
+
+def show_image_metadata(transaction: Transaction, call: Call, arguments: Any) -> dict[str, Any]:
+    found = call.services.storage.block.volumes.show(transaction, call.access, _id(transaction, call))
+    return {"metadata": found.image_metadata}
+
+
+# -- administrators ----------------------------------------------------------------------------------
+
+
+def reset_status(transaction: Transaction, call: Call, arguments: Any) -> None:
+    body = decoded(arguments, ResetStatus, "os-reset_status")
+    words = [each.value for each in VolumeStatus]
+    if body.status is None and body.attach_status is None and body.migration_status is None:
+        raise bad_request("Must specify 'status', 'attach_status', or 'migration_status' for update.")
+    if body.status is not None and body.status.lower() not in words:
+        raise bad_request("Must specify a valid status", code="EVS.5400")
+    if body.attach_status not in (None, "detached", "attached"):
+        raise bad_request("Must specify a valid attach status")
+    status = None if body.status is None else VolumeStatus(body.status.lower())
+    id = _id(transaction, call)
+    call.services.storage.block.volumes.set_condition(
+        transaction, call.access, id, status, detached=body.attach_status == "detached"
+    )
+
+
+def force_delete(transaction: Transaction, call: Call, arguments: Any) -> None:
+    id = _id(transaction, call)
+    call.services.storage.block.volumes.delete(transaction, call.access, id, force=True)
+
+
+def force_detach(transaction: Transaction, call: Call, arguments: Any) -> None:
+    body = decoded(arguments or {}, Detach, "os-force_detach")
+    call.services.storage.block.attachments.detach(
+        transaction, call.access, _id(transaction, call), body.attachment_id, force=True
+    )
+
+
+_ADMIN = Profile.INFRASTRUCTURE
+ACTIONS: Final = {
+    "os-reserve": Action(run=reserve, verb="reserve"),
+    "os-unreserve": Action(run=unreserve, verb="unreserve"),
+    "os-begin_detaching": Action(run=begin_detaching, verb="begin-detaching"),
+    "os-roll_detaching": Action(run=roll_detaching, verb="roll-detaching"),
+    "os-attach": Action(run=attach, verb="attach"),
+    "os-detach": Action(run=detach, verb="detach"),
+    "os-extend": Action(run=extend, verb="extend"),
+    "revert": Action(run=revert, verb="rollback", since=(3, 40), conflict=409),
+    "os-retype": Action(run=retype, verb="retype"),
+    "os-set_bootable": Action(run=set_bootable, verb="set-bootable", status=200),
+    "os-update_readonly_flag": Action(run=set_readonly, verb="set-readonly"),
+    "os-set_image_metadata": Action(run=set_image_metadata, verb="set-metadata", status=200),
+    "os-unset_image_metadata": Action(run=unset_image_metadata, verb="set-metadata", status=200),
+    "os-show_image_metadata": Action(run=show_image_metadata, verb="set-metadata", status=200),
+    "os-reset_status": Action(run=reset_status, verb="reset-status", profile=_ADMIN),
+    "os-force_delete": Action(run=force_delete, verb="force-delete", profile=_ADMIN),
+    "os-force_detach": Action(run=force_detach, verb="force-detach", profile=_ADMIN),
+}
