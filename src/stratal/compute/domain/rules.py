@@ -16,6 +16,7 @@ from stratal.compute.domain.definition import (
     CpuMode,
     Disk,
     FileImage,
+    Limits,
     MachineDefinition,
     Nic,
     RbdImage,
@@ -101,7 +102,11 @@ def check_disk(disk: Disk) -> None:
             bool(re.fullmatch(r"[A-Za-z0-9_.-]{1,36}", disk.serial)), where, "the serial is no plain word"
         )
     _require(disk.boot_order is None or disk.boot_order >= 1, where, "boot_order starts at 1")
-    for limit in (disk.limits.iops, disk.limits.bytes_per_second):
+    check_limits(where, disk.limits)
+
+
+def check_limits(where: str, limits: Limits) -> None:
+    for limit in (limits.iops, limits.bytes_per_second):
         _require(limit is None or 1 <= limit < 2**60, where, "a limit must be positive")
 
 

@@ -1,0 +1,254 @@
+"""Points in time: all disks of a running machine at one moment. Part of `driver`.
+
+libvirt keeps no record of snapshots: the tree of layers is Stratal's.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from stratal.compute.domain import FileImage, MachineId, PowerState, rules, writing
+from stratal.compute.domain.reading import Undo
+from stratal.compute.drivers.contract import HOLD_SECONDS
+from stratal.compute.drivers.errors import (
+    ChainDiffers,
+    DeviceNotFound,
+    HoldExpired,
+    MachineBusy,
+    SnapshotFailed,
+)
+from stratal.compute.drivers.libvirt import binding
+from stratal.compute.drivers.libvirt.access import Found, patient
+from stratal.compute.drivers.libvirt.agent import Agent
+from stratal.kernel.effects import Effect
+from stratal.kernel.errors import Invalid, StratalError
+from stratal.kernel.logs import get_logger
+
+log = get_logger(__name__)
+
+_SUSPEND = Effect("libvirt.suspend")
+_GO_ON = Effect("libvirt.go_on")
+_SNAPSHOT = Effect("libvirt.snapshot")
+_KEEP_MEMORY = Effect("libvirt.keep_memory")
+
+_HOLD = "a point in time"
+_THAW_SECONDS = 10.0
+_SNAPSHOT_SECONDS = 60.0
+# The slowest disk that memory may be written to.
+_MEMORY_BYTES_PER_SECOND = 8 * 2**20
+
+
+class Points(Agent):
+    def snapshot(
+        self,
+        machine: MachineId,
+        overlays: Mapping[str, FileImage],
+        *,
+        memory_file: Path | None = None,
+        quiesce: bool = False,
+        seconds: float = HOLD_SECONDS,
+    ) -> None:
+        if quiesce and memory_file is not None:
+            raise Invalid(field="quiesce", reason="memory of a frozen guest is of no use")
+        for target, overlay in overlays.items():
+            rules.check_chain(f"disks.{target}", (overlay,))
+        if memory_file is not None:
+            rules.path("memory_file", memory_file)
+        if quiesce:
+            self._quiesced_snapshot(machine, overlays, seconds)
+        elif memory_file is not None:
+            self._snapshot_with_memory(machine, overlays, memory_file)
+        else:
+            self._snapshot(machine, overlays)
+
+    @patient
+    def _snapshot(self, machine: MachineId, overlays: Mapping[str, FileImage]) -> None:
+        found = self.live(machine)
+        if not _is_done(found, overlays):
+            libvirt = binding.module()
+            self._take(found, overlays, None, libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY, _SNAPSHOT_SECONDS)
+
+    @patient
+    def _quiesced_snapshot(
+        self, machine: MachineId, overlays: Mapping[str, FileImage], seconds: float
+    ) -> None:
+        if not _is_done(self.live(machine), overlays):
+            with self.hold(machine, quiesce=True, seconds=seconds):
+                self._snapshot(machine, overlays)
+
+    @patient
+    def _snapshot_with_memory(
+        self, machine: MachineId, overlays: Mapping[str, FileImage], memory_file: Path
+    ) -> None:
+        partial = memory_file.with_name(memory_file.name + ".partial")
+        with self.claimed(machine, _HOLD):
+            found = self.live(machine)
+            if not _is_done(found, overlays):
+                if found.domain.undo is not None:
+                    raise MachineBusy(machine=machine, reason="it is held already")
+                partial.unlink(missing_ok=True)
+                seconds = _SNAPSHOT_SECONDS + found.domain.memory_bytes / _MEMORY_BYTES_PER_SECOND
+                # libvirt stops the vCPUs itself; the mark is for the case that nobody lives to see the end.
+                self.mark(machine, _undo_of_pausing(found))
+                try:
+                    self._take(found, overlays, partial, 0, seconds)
+                finally:
+                    self._release(machine)
+            elif not memory_file.exists() and not partial.exists():
+                raise SnapshotFailed(machine=machine, reason="memory was not saved at that point")
+            if partial.exists():
+                with _KEEP_MEMORY:
+                    _sync(partial)
+                    partial.rename(memory_file)
+                    _sync(memory_file.parent)
+
+    def _take(
+        self,
+        found: Found,
+        overlays: Mapping[str, FileImage],
+        memory_file: Path | None,
+        flags: int,
+        seconds: float,
+    ) -> None:
+        libvirt = binding.module()
+        others = [name for name in (*found.domain.disks, *found.domain.cd_roms) if name not in overlays]
+        xml = writing.snapshot(list(overlays.items()), memory_file, others)
+        flags |= libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA
+        flags |= libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC
+        flags |= libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT
+
+        def failed(reason: str) -> StratalError:
+            return SnapshotFailed(machine=found.machine, reason=reason)
+
+        try:
+            with _SNAPSHOT:
+                self.ask(
+                    found.machine,
+                    "taking a snapshot",
+                    lambda handle: handle.snapshotCreateXML(xml, flags),
+                    seconds=seconds,
+                    refused=failed,
+                )
+        except SnapshotFailed:
+            # An error is no proof that nothing happened.
+            if not _is_done(self.live(found.machine), overlays):
+                raise
+
+    @contextmanager
+    def hold(
+        self, machine: MachineId, *, quiesce: bool = False, seconds: float = HOLD_SECONDS
+    ) -> Generator[None]:
+        with self.claimed(machine, _HOLD):
+            watch = _Watch(seconds, lambda: self._release(machine))
+            try:
+                watch.start()
+                self._begin(machine, quiesce=quiesce, seconds=seconds)
+                yield
+            finally:
+                expired = watch.end()
+            if expired:
+                raise HoldExpired(machine=machine, seconds=seconds)
+
+    @patient
+    def _begin(self, machine: MachineId, *, quiesce: bool, seconds: float) -> None:
+        found = self.live(machine)
+        if quiesce:
+            # Marked by ourselves if this is a repetition; a hold of a killed process is `settle`'s.
+            self.mark(machine, Undo.THAW)
+            self.freeze(machine, seconds=seconds)
+            return
+        if found.domain.undo is None:
+            self.mark(machine, _undo_of_pausing(found))
+        if found.power_state is PowerState.RUNNING:
+            with _SUSPEND:
+                self.ask(machine, "pausing", lambda handle: handle.suspend(), refused=_busy(machine))
+
+    @patient
+    def settle(self, machine: MachineId) -> bool:
+        found = self.get(machine)
+        if not found.alive or found.domain.undo is None:
+            return False
+        with self.claimed(machine, _HOLD):
+            return self._release(machine)
+
+    @patient
+    def _release(self, machine: MachineId) -> bool:
+        """Thaw or resume what a hold left, and take the mark away. False if there is none."""
+        found = self.find(machine)
+        if found is None or not found.alive or found.domain.undo is None:
+            return False
+        if found.domain.undo is Undo.THAW:
+            self.thaw(machine, seconds=_THAW_SECONDS)
+        elif found.domain.undo is Undo.RESUME and found.power_state is PowerState.PAUSED:
+            with _GO_ON:
+                self.ask(machine, "resuming", lambda handle: handle.resume(), refused=_busy(machine))
+        self.unmark(machine)
+        return True
+
+
+class _Watch:
+    """Sees to the end of a hold: by whoever holds, or by itself when the time is over."""
+
+    def __init__(self, seconds: float, release: Callable[[], bool]) -> None:
+        self._release = release
+        self._lock = threading.Lock()
+        self._over = self._expired = False
+        self._timer = threading.Timer(seconds, self._expire)
+        self._timer.daemon = True
+
+    def start(self) -> None:
+        self._timer.start()
+
+    def end(self) -> bool:
+        """Release, unless that was done; True if the time was over before."""
+        self._timer.cancel()
+        with self._lock:
+            if not self._over:
+                self._over = True
+                self._release()
+            return self._expired
+
+    def _expire(self) -> None:
+        with self._lock:
+            if self._over:
+                return
+            self._expired = True
+            try:
+                self._release()
+                self._over = True
+            except Exception as error:
+                # Whoever holds it tries again when he leaves.
+                log.warning("hold_not_released", error=str(error))
+
+
+def _is_done(found: Found, overlays: Mapping[str, FileImage]) -> bool:
+    done: dict[str, bool] = {}
+    for target, overlay in overlays.items():
+        disk = found.domain.disks.get(target)
+        if disk is None:
+            raise DeviceNotFound(machine=found.machine, device=target)
+        done[target] = disk.chain[:1] == (overlay,)
+    if not any(done.values()):
+        return False
+    if not all(done.values()):
+        some = next(target for target, there in done.items() if there)
+        raise ChainDiffers(machine=found.machine, device=some, reason="it has its overlay already")
+    return True
+
+
+def _undo_of_pausing(found: Found) -> Undo:
+    return Undo.RESUME if found.power_state is PowerState.RUNNING else Undo.NOTHING
+
+
+def _busy(machine: MachineId) -> Callable[[str], StratalError]:
+    return lambda reason: MachineBusy(machine=machine, reason=reason)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
