@@ -5,6 +5,8 @@ Besides the specs it decides about the layer graph, in the same transaction: see
 
 from typing import Any
 
+import msgspec
+
 from stratal.kernel.access import Access
 from stratal.kernel.actions import action
 from stratal.kernel.errors import Conflict, Invalid
@@ -27,34 +29,71 @@ from stratal.storage.bs_volume.model import (
     BsVolumeSpec,
     BsVolumeStatus,
     BsVolumeUpdate,
+    DiskFormat,
 )
 from stratal.storage.bs_volume.quota import Quota
 from stratal.storage.bs_volume.use import UseOf
+from stratal.storage.foreign import ForeignImages, Found
 from stratal.storage.layers import NameKind
 from stratal.storage.tree.disks import Disks
 from stratal.storage.tree.rows import name_of
 from stratal.storage.tree.waking import leave_to_tree
 
 _MOST_NAMED = 5
+#: what a body says of where a volume comes from, and its spec does not keep
+_OF_SOURCE = ("path", "rbd_image", "format", "in_place", "found")
 
 Volume = Resource[BsVolumeSpec, BsVolumeStatus]
 Snapshot = Resource[BsSnapSpec, BsSnapStatus]
 
 
+class _Found(BsVolumeCreate, kw_only=True):
+    """A volume that comes from what was looked at already."""
+
+    found: Found
+
+
 class BsVolumeService(ResourceService[BsVolumeSpec, BsVolumeStatus]):
     create_body = BsVolumeCreate
     update_body = BsVolumeUpdate
+    prepares = True  # what is to be imported is looked at
 
-    def __init__(self, catalogue: Catalogue, disks: Disks, quota: Quota, use_of: UseOf) -> None:
+    def __init__(
+        self, catalogue: Catalogue, disks: Disks, quota: Quota, use_of: UseOf, foreign: ForeignImages
+    ) -> None:
         super().__init__(BS_VOLUME, catalogue)
+        self._foreign = foreign
         self._disks = disks
         self._quota = quota
         self._use_of = use_of
         self._policies = Store(BS_POLICY)
         self._snapshots = Store(BS_SNAP)
 
+    def prepare_create(self, access: Access, body: Any) -> Any:
+        """Look at what is to be imported, before anything is written down."""
+        if not isinstance(body, BsVolumeCreate) or (body.path is None and body.rbd_image is None):
+            if isinstance(body, BsVolumeCreate) and body.in_place:
+                raise Invalid(field="spec.in_place", reason="needs a path or an rbd_image")
+            return body
+        format = _format_of_source(body)
+        found = self._foreign.find(
+            access,
+            body.bs_policy_id,
+            path=body.path,
+            rbd_image=body.rbd_image,
+            format=format,
+            in_place=body.in_place,
+        )
+        if found.size_bytes > body.size_mb * MIB:
+            least = -(-found.size_bytes // MIB)
+            raise Invalid(
+                field="spec.size_mb",
+                reason=f"it has {found.size_bytes} bytes: at least {least} MiB are needed",
+            )
+        return _Found(**msgspec.structs.asdict(body), found=found)
+
     def create(self, transaction: Transaction, access: Access, body: Any) -> Volume:
-        """A new volume: empty, or an image's linked clone, or what a `BsVolumeClone` says."""
+        """A new volume: empty, imported, an image's linked clone, or what a `BsVolumeClone` says."""
         volume = super().create(transaction, access, body)
         head, size_bytes = name_of(NameKind.HEAD, volume.id), volume.spec.size_mb * MIB
         if isinstance(body, BsVolumeClone):
@@ -73,6 +112,7 @@ class BsVolumeService(ResourceService[BsVolumeSpec, BsVolumeStatus]):
                 driver=policy.driver,
                 place=policy.place,
                 size_bytes=size_bytes,
+                origin=body.found.origin if isinstance(body, _Found) else None,
             )
         leave_to_tree(transaction, volume)
         return volume
@@ -85,6 +125,8 @@ class BsVolumeService(ResourceService[BsVolumeSpec, BsVolumeStatus]):
         spec: dict[str, Any] = (
             self._cloned(transaction, access, body) if isinstance(body, BsVolumeClone) else given(body)
         )
+        for field in _OF_SOURCE:
+            spec.pop(field, None)
         # first, for it may lock the policy, which the check of the references only shares
         self._quota.check(
             transaction,
@@ -147,7 +189,7 @@ class BsVolumeService(ResourceService[BsVolumeSpec, BsVolumeStatus]):
     def rollback(self, transaction: Transaction, access: Access, id: int, body: BsVolumeRollback) -> Volume:
         """Let a volume hold again what it held when a snapshot was taken. All snapshots stay."""
         volume = self.changeable(transaction, access, id)
-        self._check_unused(transaction, volume, "rolled back")
+        self._check_closed(transaction, volume)
         snapshot = self._snapshot(transaction, access, body.bs_snap_id)
         if snapshot.spec.bs_volume_id != id:
             raise Invalid(
@@ -256,6 +298,20 @@ class BsVolumeService(ResourceService[BsVolumeSpec, BsVolumeStatus]):
         )
         self._disks.resize(transaction, name_of(NameKind.HEAD, volume.id), size_bytes=size_mb * MIB)
 
+    def _check_closed(self, transaction: Transaction, volume: Volume) -> None:
+        """Raises Conflict while a guest has the volume open, or is about to."""
+        use = self._use_of(transaction, volume.id)
+        if use is not None and use.keeper is not None:
+            kind, id = use.keeper
+            keeper: Store[Any, Any] = Store(self.catalogue[kind])
+            keeper.hold(transaction, id)  # nobody starts the guest before this transaction ends
+            use = self._use_of(transaction, volume.id)
+        if use is not None and use.mapping_num:
+            by = f"{use.mapping_num} have it open" if use.vm_disk_id is None else f"vm_disk {use.vm_disk_id}"
+            raise Conflict(
+                reason=f"bs_volume {volume.id} is open ({by}) and cannot be rolled back now: stop the guest"
+            )
+
     def _check_unused(self, transaction: Transaction, volume: Volume, what: str) -> None:
         use = self._use_of(transaction, volume.id)
         if use is not None and use.vm_disk_id is not None:
@@ -265,3 +321,22 @@ class BsVolumeService(ResourceService[BsVolumeSpec, BsVolumeStatus]):
         else:
             return
         raise Conflict(reason=f"bs_volume {volume.id} is in use ({by}) and cannot be {what} now")
+
+
+def _format_of_source(body: BsVolumeCreate) -> str:
+    """In what format an image to import is. Raises Invalid for a body that contradicts itself."""
+    named = [field for field in ("vm_image_id", "path", "rbd_image") if getattr(body, field) is not None]
+    if len(named) > 1:
+        raise Invalid(field=f"spec.{named[1]}", reason=f"cannot be given together with {named[0]}")
+    if body.rbd_image is not None:
+        if body.format not in (msgspec.UNSET, DiskFormat.RAW):
+            raise Invalid(field="spec.format", reason="an RBD image is raw")
+        return DiskFormat.RAW.value
+    if not body.in_place:
+        raise Invalid(
+            field="spec.in_place",
+            reason="a file becomes a volume in place; to copy it, import it as an image and make one of that",
+        )
+    if body.format is msgspec.UNSET:
+        raise Invalid(field="spec.format", reason="is required for a file")
+    return body.format.value
