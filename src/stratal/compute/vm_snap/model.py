@@ -51,8 +51,6 @@ class VmSnapPrivate(msgspec.Struct, kw_only=True):
 
     #: the guest's file systems are to be frozen around the moment
     quiesce: bool = False
-    #: its memory is to be kept as well
-    memory: bool = False
     #: the addresses that the guest had
     vm_ip_addresses: list[str] = msgspec.field(default_factory=list[str])
 
@@ -76,7 +74,6 @@ class VmSnapCreate(CreateSpec, kw_only=True, forbid_unknown_fields=True):
     quiesce: Annotated[
         bool, msgspec.Meta(description="Freeze the guest's file systems around it, through its agent.")
     ] = False
-    memory: Annotated[bool, msgspec.Meta(description="Keep the memory of a running guest as well.")] = False
 
 
 class VmSnapUpdateSpec(UpdateSpec, kw_only=True, forbid_unknown_fields=True):

@@ -8,13 +8,12 @@ from typing import Final
 
 import msgspec
 
-from stratal.kernel import work
 from stratal.kernel.reconcile import Gone, Look, Observed
 from stratal.kernel.store import Resource, Store
 from stratal.kernel.transaction import Transaction
 from stratal.storage.bs_snap.model import BS_SNAP
 from stratal.storage.bs_volume.model import BS_VOLUME, MIB, BsVolumeSpec, BsVolumeStatus
-from stratal.storage.bs_volume.use import UseOf
+from stratal.storage.bs_volume.use import UseOf, ask_users
 from stratal.storage.layers import NameKind, State
 from stratal.storage.tree import rows
 from stratal.storage.tree.disks import Disks
@@ -59,9 +58,7 @@ class BsVolumeReconciler:
 
     def _wake_keeper(self, transaction: Transaction, volume_id: int) -> None:
         """A guest may be waiting to open the volume, or to be asked how much it sees of it."""
-        use = self._use_of(transaction, volume_id)
-        if use is not None and use.keeper is not None:
-            work.ask(transaction, *use.keeper)
+        ask_users(transaction, self._use_of(transaction, volume_id))
 
     def remove(self, resource: Volume, look: Look) -> Gone:
         look.write(lambda tx: self._disks.drop(tx, rows.name_of(NameKind.HEAD, resource.id)))

@@ -32,7 +32,7 @@ from stratal.storage.bs_volume.model import (
     DiskFormat,
 )
 from stratal.storage.bs_volume.quota import Quota
-from stratal.storage.bs_volume.use import UseOf
+from stratal.storage.bs_volume.use import UseOf, ask_users
 from stratal.storage.foreign import ForeignImages, Found
 from stratal.storage.layers import NameKind
 from stratal.storage.tree.disks import Disks
@@ -161,6 +161,7 @@ class BsVolumeService(ResourceService[BsVolumeSpec, BsVolumeStatus]):
         size_mb = spec.get("size_mb")
         if isinstance(size_mb, int) and size_mb != resource.spec.size_mb:
             self._grow(transaction, resource, size_mb)
+        ask_users(transaction, self._use_of(transaction, resource.id))
         return spec
 
     def before_delete(self, transaction: Transaction, access: Access, resource: Volume) -> None:

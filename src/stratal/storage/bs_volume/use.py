@@ -6,6 +6,7 @@ Given to the storage facade by the composition root; called by the service and t
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from stratal.kernel import work
 from stratal.kernel.transaction import Transaction
 from stratal.storage.lending.lent import Keeper
 
@@ -31,3 +32,11 @@ UseOf = Callable[[Transaction, int], Use | None]
 def detached(transaction: Transaction, volume_id: int) -> Use | None:
     """The use of volumes where there is nobody to use them."""
     return None
+
+
+def ask_users(transaction: Transaction, use: Use | None) -> None:
+    """Ask for a look at the disk that a volume is, and at whoever opens it, since the volume has changed."""
+    if use is not None and use.vm_disk_id is not None:
+        work.ask(transaction, "vm_disk", use.vm_disk_id)
+    if use is not None and use.keeper is not None:
+        work.ask(transaction, *use.keeper)
