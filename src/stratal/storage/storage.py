@@ -28,6 +28,7 @@ from stratal.storage.bs_volume.quota import Quota
 from stratal.storage.bs_volume.reconcile import BsVolumeReconciler
 from stratal.storage.bs_volume.service import BsVolumeService
 from stratal.storage.bs_volume.use import UseOf, detached
+from stratal.storage.foreign import ForeignImages
 from stratal.storage.lending.lender import Lender
 from stratal.storage.lending.lent import Lent
 from stratal.storage.os_release.model import OS_RELEASE
@@ -40,6 +41,7 @@ from stratal.storage.tree.reconcile import TreeReconciler
 from stratal.storage.tree.remaking import remake
 from stratal.storage.tree.view import TreeView
 from stratal.storage.vm_image.images import ImageSettings, VmImages
+from stratal.storage.vm_image.importing import Imports
 from stratal.storage.vm_image.model import VM_IMAGE
 
 log: Any = get_logger(__name__)
@@ -79,7 +81,8 @@ class Storage:
         self.disks = Disks(self.lent)
         self.quota = Quota(catalogue)
         self.bs_policies = BsPolicyService(catalogue, self.places, default_driver=default_driver)
-        self.bs_volumes = BsVolumeService(catalogue, self.disks, self.quota, use_of)
+        foreign = ForeignImages(database, self.places, Imports(images.import_directories))
+        self.bs_volumes = BsVolumeService(catalogue, self.disks, self.quota, use_of, foreign)
         self.bs_snaps = BsSnapService(catalogue, self.disks)
         self.block = Block(catalogue, self.bs_policies, self.bs_volumes, self.bs_snaps, self.quota)
         self.os_releases = OsReleaseService(catalogue)
@@ -90,6 +93,7 @@ class Storage:
             disks=self.disks,
             places=self.places,
             background=self.background,
+            foreign=foreign,
         )
         self.trees = TreeView(self.bs_volumes, self.background)
         self.reconcilers: list[AnyReconciler] = [

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -40,6 +41,51 @@ def test_a_file_is_taken_over_and_is_gone_from_where_it_was(admin: Client, disk:
     id = image["metadata"]["id"]
     assert admin.get(f"/vm-images/{id}/download").content == expected
     assert not file.exists()
+
+
+@pytest.mark.parametrize("format", ["raw", "qcow2"])
+def test_a_file_becomes_a_volume_which_is_at_least_as_large(admin: Client, disk: Path, format: str) -> None:
+    expected = disk.read_bytes()
+    size_mb = len(expected) // 2**20
+    policy = admin.get(f"/vm-images/{admin.create('vm-images', name='i', **copied(disk))['metadata']['id']}")
+    spec = {"name": "v", "bs_policy_id": policy.json()["spec"]["bs_policy_id"], "format": format}
+    file = disk if format == "raw" else convert(disk, format)
+    for refused in (
+        {"path": str(file), "size_mb": size_mb},
+        {"path": str(file), "size_mb": size_mb - 1, "in_place": True},
+        {"path": f"{file}.not", "size_mb": size_mb, "in_place": True},
+        {"path": "/etc/hostname", "size_mb": size_mb, "in_place": True},
+        {"size_mb": size_mb, "in_place": True},
+    ):
+        assert admin.post("/bs-volumes/", json={"spec": {**spec, **refused}}).status_code == 400, refused
+    volume = admin.create("bs-volumes", **spec, path=str(file), size_mb=size_mb + 2, in_place=True)
+    assert not file.exists()
+    assert volume["status"]["size_mb"] == size_mb + 2
+    snap = admin.create("bs-snaps", name="s", bs_volume_id=volume["metadata"]["id"])["metadata"]["id"]
+    image = admin.create("vm-images", name="shown", bs_snap_id=snap)["metadata"]["id"]
+    assert admin.get(f"/vm-images/{image}/download").content == expected + bytes(2 * 2**20)
+
+
+def copied(disk: Path) -> dict[str, str]:
+    return {"format": "raw", "path": str(disk)}
+
+
+def test_a_file_in_use_is_refused_at_once(admin: Client, disk: Path) -> None:
+    file = convert(disk, "qcow2")
+    with subprocess.Popen(
+        ["qemu-io", "-f", "qcow2", str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as reader:
+        assert reader.stdin is not None
+        assert reader.stdout is not None
+        reader.stdin.write(b"read 0 512\n")
+        reader.stdin.flush()
+        reader.stdout.readline()
+        spec = {"name": "i", "format": "qcow2", "path": str(file), "in_place": True}
+        answer = admin.post("/vm-images/", json={"spec": spec})
+        assert answer.status_code == 400
+        assert "has it open" in answer.text
+        reader.stdin.close()
+    assert file.exists()
 
 
 def test_a_file_that_is_not_what_was_declared_is_refused(admin: Client, disk: Path) -> None:

@@ -1,5 +1,6 @@
 """The declaration of volumes. Called by the service, the reconciler and the faces."""
 
+from enum import StrEnum
 from typing import Annotated, Final
 
 import msgspec
@@ -16,11 +17,19 @@ from stratal.kernel.fields import (
 )
 from stratal.kernel.kind import Kind, Reference
 from stratal.storage.bs_policy.model import BytesPerSecond, Iops
+from stratal.storage.foreign import ImportPath, InPlace, RbdImage
 
 MIB: Final = 2**20
 LARGEST_MB: Final = 64 * 2**20
 """64 TiB: what the least capable of the drivers can hold in one layer."""
 
+
+class DiskFormat(StrEnum):
+    QCOW2 = "qcow2"
+    RAW = "raw"
+
+
+SourceFormat = Annotated[DiskFormat, msgspec.Meta(description="Of the file that it is made of.")]
 PolicyId = Annotated[Id, msgspec.Meta(description="The policy that says where it is kept.")]
 SnapshotId = Annotated[Id, msgspec.Meta(description="A snapshot.")]
 SizeMb = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_MB, description="MiB; only ever grows.")]
@@ -81,6 +90,10 @@ class BsVolumeCreate(CreateSpec, kw_only=True, forbid_unknown_fields=True):
     bs_policy_id: PolicyId
     size_mb: SizeMb
     vm_image_id: Annotated[Id, msgspec.Meta(description="The image that it starts as.")] | None = None
+    path: ImportPath | None = None
+    format: SourceFormat | msgspec.UnsetType = msgspec.UNSET
+    rbd_image: RbdImage | None = None
+    in_place: InPlace = False
     max_total_iops: Iops | msgspec.UnsetType = msgspec.UNSET
     max_total_bw_bps: BytesPerSecond | msgspec.UnsetType = msgspec.UNSET
     creator: Creator | None = None

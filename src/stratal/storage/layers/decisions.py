@@ -33,7 +33,7 @@ def create(
     """A layer of its own for a new volume, or for an image or another name that needs a frozen one.
 
     Empty, a copy of a `Source`, or the image at a `Location` taken over in place; then `size_bytes` must be
-    what the image has.
+    what the image has, or for a volume at least that: it grows once it is there.
     """
     _unused(graph, name, layer)
     root = Layer(

@@ -14,10 +14,10 @@ from stratal.kernel.errors import StratalError
 from stratal.kernel.kind import Catalogue
 from stratal.kernel.transaction import Transaction
 from stratal.storage.background import Background
+from stratal.storage.foreign import ForeignImages
 from stratal.storage.places import Places
 from stratal.storage.tree.disks import Disks
 from stratal.storage.vm_image.download import Downloads
-from stratal.storage.vm_image.importing import Imports
 from stratal.storage.vm_image.intake import Intake
 from stratal.storage.vm_image.model import VM_IMAGE
 from stratal.storage.vm_image.reconcile import VmImageReconciler
@@ -49,10 +49,11 @@ class VmImages:
         disks: Disks,
         places: Places,
         background: Background,
+        foreign: ForeignImages,
     ) -> None:
         self._database = database
-        spool, imports = Spool(settings.spool), Imports(settings.import_directories)
-        self.service = VmImageService(catalogue, disks, spool, imports)
+        spool, imports = Spool(settings.spool), foreign.imports
+        self.service = VmImageService(catalogue, database, disks, spool, foreign)
         self.intake = Intake(database, self.service, spool, imports, max_bytes=settings.max_bytes)
         self.downloads = Downloads(database, self.service, places)
         self.reconciler = VmImageReconciler(self.service, disks, self.intake, spool, background)

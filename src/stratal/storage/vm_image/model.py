@@ -7,7 +7,6 @@ import msgspec
 
 from stratal.kernel.fields import (
     INT64_MAX,
-    NO_NUL,
     CreateSpec,
     Id,
     Status,
@@ -16,6 +15,7 @@ from stratal.kernel.fields import (
     count_field,
 )
 from stratal.kernel.kind import Kind, Reference
+from stratal.storage.foreign import ImportPath, InPlace, RbdImage
 from stratal.storage.images import ImageFormat
 
 CHECKSUM: Final = r"^((sha256:)?[0-9A-Fa-f]{64}|(md5:)?[0-9A-Fa-f]{32})$(?!\n)"
@@ -52,15 +52,6 @@ Checksum = Annotated[
     ),
 ]
 Shared = Annotated[bool, msgspec.Meta(description="Whether all projects may use it.")]
-ImportPath = Annotated[
-    str,
-    msgspec.Meta(
-        min_length=1,
-        max_length=4096,
-        pattern=NO_NUL,
-        description="A file on the server, where the settings allow it. For system administrators.",
-    ),
-]
 
 
 class VmImageSpec(TenantSpec, kw_only=True, omit_defaults=True):
@@ -132,9 +123,8 @@ class VmImageCreate(CreateSpec, kw_only=True, forbid_unknown_fields=True):
     shared: Shared = False
     bs_snap_id: Annotated[Id, msgspec.Meta(description="Make it of this volume snapshot.")] | None = None
     path: ImportPath | None = None
-    in_place: Annotated[
-        bool, msgspec.Meta(description="Take the file itself over instead of a copy of it.")
-    ] = False
+    rbd_image: RbdImage | None = None
+    in_place: InPlace = False
 
 
 class VmImageUpdate(UpdateSpec, kw_only=True, forbid_unknown_fields=True):

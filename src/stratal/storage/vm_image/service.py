@@ -9,23 +9,23 @@ from sqlalchemy import ColumnElement, or_, select
 
 from stratal.kernel import work
 from stratal.kernel.access import Access, Reach
+from stratal.kernel.database import Database
 from stratal.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from stratal.kernel.fields import UpdateSpec, given
 from stratal.kernel.kind import Catalogue
 from stratal.kernel.service import Change, ResourceService
 from stratal.kernel.store import Resource, Store
 from stratal.kernel.transaction import Transaction
-from stratal.storage import images
 from stratal.storage.bs_policy.model import BS_POLICY, BsPolicySpec
 from stratal.storage.bs_policy.service import FIRST_POLICY
-from stratal.storage.drivers.contract import Location, Source, Transport
+from stratal.storage.drivers.contract import Location, Source
+from stratal.storage.foreign import ForeignImages, Found
 from stratal.storage.images import ImageFormat
 from stratal.storage.layers import NameKind
 from stratal.storage.tree import rows
 from stratal.storage.tree.disks import Disks
 from stratal.storage.tree.rows import name_of
 from stratal.storage.vm_image.errors import NoUploadDue, UploadBusy
-from stratal.storage.vm_image.importing import Imports
 from stratal.storage.vm_image.model import (
     VM_IMAGE,
     ImageType,
@@ -42,22 +42,30 @@ Image = Resource[VmImageSpec, VmImageStatus]
 _NOTHING_ARRIVED = msgspec.structs.asdict(VmImagePrivate())
 
 
-class _Takeover(VmImageCreate, kw_only=True):
-    """A file that was looked at and is to become an image itself."""
+class _Found(VmImageCreate, kw_only=True):
+    """An image that comes from what was looked at already."""
 
-    virtual_size_bytes: int
+    found: Found
 
 
 class VmImageService(ResourceService[VmImageSpec, VmImageStatus]):
     create_body = VmImageCreate
     update_body = VmImageUpdate
-    prepares = True  # a file to import is looked at on disk
+    prepares = True  # what is to be imported is looked at
 
-    def __init__(self, catalogue: Catalogue, disks: Disks, spool: Spool, imports: Imports) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        database: Database,
+        disks: Disks,
+        spool: Spool,
+        foreign: ForeignImages,
+    ) -> None:
         super().__init__(VM_IMAGE, catalogue)
+        self._database = database
+        self._foreign = foreign
         self._disks = disks
         self._spool = spool
-        self._imports = imports
         self._policies = Store(BS_POLICY)
         self._private = select(*(self.columns[name] for name in VmImagePrivate.__struct_fields__)).where(
             self.columns.deleted_at.is_(None)
@@ -79,39 +87,41 @@ class VmImageService(ResourceService[VmImageSpec, VmImageStatus]):
     # -- creating --------------------------------------------------------------------------------------
 
     def prepare_create(self, access: Access, body: VmImageCreate) -> VmImageCreate:
-        """Look at a file that is to be imported, before anything is written down."""
-        if body.path is None:
+        """Look at what is to be imported, before anything is written down."""
+        _check_sources(body)
+        if body.path is None and body.rbd_image is None:
             return body
-        if access.reach is not Reach.ALL:
-            raise Forbidden(verb="import", kind="files of the server as images")
-        path = self._imports.check(body.path)
-        if not body.in_place:
+        if body.path is not None and not body.in_place:  # the intake copies it, with its links in view
+            self._foreign.forbid(access)
+            self._foreign.imports.check(body.path)
             return body
-        format = _format(body)
-        facts = images.inspect(path, claimed=format, field="spec.path")
-        return _Takeover(**msgspec.structs.asdict(body), virtual_size_bytes=facts.virtual_size_bytes)
+        _check_type(body.type, _format(body))
+        found = self._foreign.find(
+            access,
+            self._database.read(lambda tx: self._policy_id(tx, body)),
+            path=body.path,
+            rbd_image=body.rbd_image,
+            format="raw" if body.rbd_image is not None else _format(body).value,
+            in_place=body.in_place,
+        )
+        return _Found(**msgspec.structs.asdict(body), found=found)
 
     def create(self, transaction: Transaction, access: Access, body: VmImageCreate) -> Image:
         image = super().create(transaction, access, body)
         name = name_of(NameKind.IMAGE, image.id)
         if body.bs_snap_id is not None:
             self._disks.share(transaction, name_of(NameKind.SNAPSHOT, body.bs_snap_id), name)
-        elif isinstance(body, _Takeover) and body.path is not None:
-            format = "qcow2" if image.spec.format is ImageFormat.QCOW2 else "raw"
-            location = Location(transport=Transport.FILE, address=body.path, format=format)
-            self._make_layer(transaction, image, body.virtual_size_bytes, location)
+        elif isinstance(body, _Found):
+            self._make_layer(transaction, image, body.found.size_bytes, body.found.origin)
         return image
 
     def new(self, transaction: Transaction, access: Access, body: VmImageCreate) -> Change:
-        _check_sources(body)
         format = _format(body)
         _check_type(body.type, format)
         if body.bs_snap_id is not None:
             policy_id = self._policy_of_snapshot(transaction, access, body)
         else:
             policy_id = self._policy_id(transaction, body)
-        if isinstance(body, _Takeover):
-            self._check_takeover(self._policy(transaction, policy_id), format)
         return {
             "name": body.name,
             "description": body.description,
@@ -263,20 +273,13 @@ class VmImageService(ResourceService[VmImageSpec, VmImageStatus]):
             )
         return policy_id
 
-    @staticmethod
-    def _check_takeover(policy: BsPolicySpec, format: ImageFormat) -> None:
-        if policy.driver != "qcow2":
-            raise Invalid(field="spec.in_place", reason=f"the driver {policy.driver} can only copy files")
-        if format not in (ImageFormat.QCOW2, ImageFormat.RAW, ImageFormat.ISO):
-            raise Invalid(field="spec.in_place", reason=f"a {format} image can only be copied")
-
 
 def _format(body: VmImageCreate) -> ImageFormat:
     if body.format is not msgspec.UNSET:
         return body.format
     if body.type is ImageType.ISO:
         return ImageFormat.ISO
-    if body.bs_snap_id is not None:
+    if body.bs_snap_id is not None or body.rbd_image is not None:
         return ImageFormat.RAW
     raise Invalid(field="spec.format", reason="is required")
 
@@ -289,11 +292,14 @@ def _check_type(type: ImageType, format: ImageFormat) -> None:
 
 
 def _check_sources(body: VmImageCreate) -> None:
-    if body.bs_snap_id is not None and body.path is not None:
-        raise Invalid(field="spec.path", reason="cannot be given together with bs_snap_id")
-    if body.in_place and body.path is None:
-        raise Invalid(field="spec.in_place", reason="needs a path")
-    if body.bs_snap_id is not None or body.in_place:
+    named = [field for field in ("bs_snap_id", "path", "rbd_image") if getattr(body, field) is not None]
+    if len(named) > 1:
+        raise Invalid(field=f"spec.{named[1]}", reason=f"cannot be given together with {named[0]}")
+    if body.in_place and body.path is None and body.rbd_image is None:
+        raise Invalid(field="spec.in_place", reason="needs a path or an rbd_image")
+    if body.rbd_image is not None and _format(body) not in (ImageFormat.RAW, ImageFormat.ISO):
+        raise Invalid(field="spec.format", reason="an RBD image is raw")
+    if body.bs_snap_id is not None or body.rbd_image is not None or body.in_place:
         for field in ("size_byte", "checksum"):
             if getattr(body, field):
                 raise Invalid(field=f"spec.{field}", reason="is for what is uploaded or copied")
