@@ -84,7 +84,7 @@ class Call:
         """The body, which must be an object."""
         body: object = self.body
         if not isinstance(body, dict):
-            raise bad_request(f"{str(body):.80} is not of type 'object'")
+            raise bad_request(f"{body!s:.80} is not of type 'object'")
         return cast(dict[str, Any], body)
 
     def parameter(self, name: str) -> str | None:
@@ -152,6 +152,8 @@ class Endpoint:
     #: the status of a refusal because of the state of the world
     conflict: int = 400
     actions: Mapping[str, Action] | None = None
+    #: only with the project's id in the path
+    documented: bool = False
 
     @property
     def changes(self) -> bool:

@@ -108,6 +108,8 @@ class Dispatcher:
                 request_id=request_id,
             )
         project = _project(request)
+        if project is None and (endpoint.documented or endpoint.dialect is Dialect.HUAWEI):
+            raise Fault(404, "The resource could not be found.")
         token = request.headers.get(TOKEN_HEADER, "")
         headers = {name.lower(): value for name, value in request.headers.items()}
         who = {"client_ip": client_ip, "request_id": request_id}

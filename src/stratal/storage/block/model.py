@@ -25,6 +25,8 @@ VOLUME_TRAITS: Final = Table(
     _id("volume_id"),
     Column("metadata", JsonColumn(dict[str, str]), nullable=False),
     Column("image_metadata", JsonColumn(dict[str, str]), nullable=False),
+    # Huawei's, beside the metadata
+    Column("tags", JsonColumn(dict[str, str]), nullable=False),
     Column("bootable", Boolean, nullable=False),
     Column("multiattach", Boolean, nullable=False),
     # a status that holds until the next call changes it: `attaching`, or what an administrator set
@@ -40,6 +42,7 @@ SNAPSHOT_TRAITS: Final = Table(
     METADATA,
     _id("snapshot_id"),
     Column("metadata", JsonColumn(dict[str, str]), nullable=False),
+    Column("tags", JsonColumn(dict[str, str]), nullable=False),
     Column("condition", Text),
     Column("user_id", BigInteger),
     Column("group_snapshot_uuid", Text),

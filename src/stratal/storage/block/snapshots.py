@@ -1,6 +1,6 @@
 """What may be asked of snapshots in these dialects. Called by faces."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement
@@ -127,6 +127,23 @@ class BlockSnapshots:
         left = {name: value for name, value in snapshot.metadata.items() if name != key}
         put_snapshot(transaction, id, metadata=left)
         self._acted(transaction, access, id, "set-metadata", {"metadata": left})
+
+    def set_tags(
+        self,
+        transaction: Transaction,
+        access: Access,
+        id: int,
+        *,
+        add: Mapping[str, str],
+        drop: Iterable[str],
+    ) -> None:
+        """Add tags and remove others. Raises Invalid."""
+        found = self.show(transaction, access, id, lock=True)
+        gone = frozenset(drop)
+        left = {key: value for key, value in found.tags.items() if key not in gone}
+        tags = checked_metadata({**left, **add}, field="tags")
+        put_snapshot(transaction, id, tags=tags)
+        self._acted(transaction, access, id, "set-tags", {"tags": tags})
 
     def set_condition(
         self, transaction: Transaction, access: Access, id: int, status: SnapshotStatus

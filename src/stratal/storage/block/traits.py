@@ -19,6 +19,7 @@ _Key = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[^\x
 _VOLUME_DEFAULTS: Final[dict[str, Any]] = {
     "metadata": {},
     "image_metadata": {},
+    "tags": {},
     "bootable": False,
     "multiattach": False,
     "condition": None,
@@ -28,6 +29,7 @@ _VOLUME_DEFAULTS: Final[dict[str, Any]] = {
 }
 _SNAPSHOT_DEFAULTS: Final[dict[str, Any]] = {
     "metadata": {},
+    "tags": {},
     "condition": None,
     "user_id": None,
     "group_snapshot_uuid": None,

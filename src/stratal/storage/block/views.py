@@ -65,6 +65,7 @@ class VolumeView:
     image_id: int | None
     metadata: dict[str, str]
     image_metadata: dict[str, str]
+    tags: dict[str, str]
     bootable: bool
     multiattach: bool
     group_uuid: str | None
@@ -90,6 +91,7 @@ class SnapshotView:
     size_gb: int
     status: str
     metadata: dict[str, str]
+    tags: dict[str, str]
     group_snapshot_uuid: str | None
     created_at: datetime
     updated_at: datetime | None
@@ -231,6 +233,7 @@ def _volumes_statement() -> Select[*tuple[Any, ...]]:
             _v.c.vm_image_id.label("image_id"),
             _t.c.metadata,
             _t.c.image_metadata,
+            _t.c.tags,
             _t.c.bootable,
             _t.c.multiattach,
             _t.c.group_uuid,
@@ -262,6 +265,7 @@ def _snapshots_statement() -> Select[*tuple[Any, ...]]:
             _s.c.size_mb,
             SNAPSHOT_STATUS.label(STATUS),
             _st.c.metadata,
+            _st.c.tags,
             _st.c.group_snapshot_uuid,
             _s.c.created_at,
             _s.c.updated_at,
@@ -292,6 +296,7 @@ def _volume_view(row: Any, attached: tuple[AttachmentView, ...]) -> VolumeView:
         "description": row.description or None,
         "size_gb": gigabytes(row.size_mb),
         "metadata": row.metadata or {},
+        "tags": row.tags or {},
         "image_metadata": row.image_metadata or {},
         "bootable": bool(row.bootable) or row.image_id is not None,
         "multiattach": bool(row.multiattach),
@@ -310,6 +315,7 @@ def _snapshot_view(row: Any) -> SnapshotView:
         "description": row.description or None,
         "size_gb": gigabytes(size_mb),
         "metadata": row.metadata or {},
+        "tags": row.tags or {},
         "updated_at": None if row.updated_at == row.created_at else row.updated_at,
     }
     return SnapshotView(**values)

@@ -1,6 +1,6 @@
 """What may be asked of volumes in these dialects. Called by faces."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -230,6 +230,22 @@ class BlockVolumes:
             raise NotFound(kind="metadata", id=key)
         left = {name: value for name, value in volume.image_metadata.items() if name != key}
         self.put(transaction, access, id, "set-image-metadata", image_metadata=left)
+
+    def set_tags(
+        self,
+        transaction: Transaction,
+        access: Access,
+        id: int,
+        *,
+        add: Mapping[str, str],
+        drop: Iterable[str],
+    ) -> None:
+        """Add tags and remove others. Raises Invalid."""
+        found = self.show(transaction, access, id, lock=True)
+        gone = frozenset(drop)
+        left = {key: value for key, value in found.tags.items() if key not in gone}
+        tags = checked_metadata({**left, **add}, field="tags")
+        self.put(transaction, access, id, "set-tags", tags=tags)
 
     def set_condition(
         self,

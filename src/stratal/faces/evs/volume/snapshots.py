@@ -51,7 +51,7 @@ def answer(transaction: Transaction, call: Call, found: SnapshotView, *, full: b
     return {"snapshot": wire.snapshot(call, found, wire.owners_of(transaction, [found]), full=full)}
 
 
-def check_lengths(name: str | None, description: str | None) -> None:
+def check_lengths(name: str | None = None, description: str | None = None) -> None:
     """What Huawei's documents allow: fewer characters than Cinder. Raises EVS.1003, EVS.1004."""
     if name is not None and len(name) > _LONGEST_NAME:
         raise Fault(400, f"name has {len(name)} characters, more than {_LONGEST_NAME}.", code="EVS.1003")

@@ -153,7 +153,7 @@ def show(transaction: Transaction, call: Call) -> dict[str, Any]:
     return answer(transaction, call, call.services.storage.block.volumes.show(transaction, call.access, id))
 
 
-def _metadata_filter(value: str) -> ColumnElement[bool]:
+def metadata_filter(value: str) -> ColumnElement[bool]:
     """Pairs that all must be there, as `{"k": "v"}` or as Python writes it, which old clients do."""
 
     try:
@@ -176,7 +176,7 @@ def paged(
         id=BS_VOLUME.tables.spec.c.id,
         what="Volume",
         locate=views.volume_position,
-        extra={"metadata": _metadata_filter},
+        extra={"metadata": metadata_filter},
         renamed={"display_name": "name", "display_name~": "name~"},
     )
     block = call.services.storage.block
