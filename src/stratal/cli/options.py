@@ -14,7 +14,9 @@ Query = Annotated[
 ]
 Sort = Annotated[str | None, typer.Option(help="Order: spec.created_at:desc,spec.name.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Print so many at most.", show_default=False)]
-Columns = Annotated[str, typer.Option(help="Columns: id,name,state,spec.size_mb.", show_default=False)]
+Columns = Annotated[
+    str, typer.Option("--columns", help="Columns: id,name,state,spec.size_mb.", show_default=False)
+]
 WaitFlag = Annotated[
     bool | None,
     typer.Option(

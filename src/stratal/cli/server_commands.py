@@ -3,12 +3,15 @@
 What makes a server is imported only by the commands that need it, so that the others start at once.
 """
 
+import dataclasses
 import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from stratal.cli.options import Yes, confirm
 
 if TYPE_CHECKING:
     from stratal.kernel.settings import Settings
@@ -20,6 +23,38 @@ ConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", help="Configuration file (TOML).", envvar="STRATAL_CONFIG")
 ]
 DataDirectory = Annotated[Path | None, typer.Option(help="Where Stratal keeps what it owns.")]
+
+
+@app.command("up", rich_help_panel=_PANEL)
+def up(
+    config: ConfigFile = None,
+    data_directory: DataDirectory = None,
+    simulate: Annotated[
+        bool | None, typer.Option("--simulate", help="Simulated machines, storage and networks.")
+    ] = None,
+    systemd_unit: Annotated[
+        bool, typer.Option("--systemd-unit", help="Print a unit for systemd, and do nothing else.")
+    ] = False,
+) -> None:
+    """Run the server for real use: from a configuration file, which is written at the first time."""
+    from stratal.cli import configuration
+
+    file = (config or configuration.default_file()).absolute()
+    if systemd_unit:
+        from stratal.cli.unit import systemd_unit as unit_text
+
+        settings = _settings(file if file.exists() else None, data_directory)
+        typer.echo(unit_text(file, settings.engine.shutdown_seconds), nl=False)
+        return
+    if not file.exists():
+        configuration.write(file, data_directory)
+        typer.echo(f"Wrote the settings, with what each means, to {file}", err=True)
+    log_format = "console" if sys.stderr.isatty() else None
+    settings = _settings(file, data_directory, {"simulate": simulate, "log.format": log_format})
+    _logs(settings)
+    from stratal.cli.serve import run
+
+    run(settings)
 
 
 @app.command("serve", rich_help_panel=_PANEL)
@@ -58,11 +93,90 @@ def serve(
 
 
 @app.command("config", rich_help_panel=_PANEL)
-def config() -> None:
-    """Print a configuration file with every setting, its meaning and its default."""
+def config(
+    write: Annotated[bool, typer.Option("--write", help="Write it to a file, not to the terminal.")] = False,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="Which file. Default: /etc/stratal/stratal.toml for root.")
+    ] = None,
+    data_directory: DataDirectory = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Print a configuration file with every setting, its meaning and its default; or write it."""
+    if write:
+        from stratal.cli import configuration
+
+        target = (file or configuration.default_file()).absolute()
+        configuration.write(target, data_directory, force=force)
+        typer.echo(str(target))
+        return
     from stratal.kernel.settings import example_toml
 
     typer.echo(example_toml(), nl=False)
+
+
+@app.command("doctor", rich_help_panel=_PANEL)
+def doctor(
+    config: ConfigFile = None,
+    data_directory: DataDirectory = None,
+    simulate: Annotated[bool, typer.Option("--simulate", help="As if everything were simulated.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """See what is wrong with this host, and say what to do. Exit code 1 if a server could not work."""
+    from stratal.cli.client import output
+    from stratal.cli.doctor import Level, examine
+
+    overrides: dict[str, object] = {
+        "data_directory": data_directory and data_directory.absolute(),
+        "simulate": simulate or None,
+    }
+    findings = list(examine(_existing(config), overrides))
+    failed = sum(each.level is Level.FAILED for each in findings)
+    if json:
+        output.print_json([dataclasses.asdict(each) for each in findings])
+    else:
+        marks = {Level.OK: "ok", Level.WARNING: "warning", Level.FAILED: "FAILED"}
+        width = max(len(each.subject) for each in findings)
+        for each in findings:
+            colour = {Level.WARNING: "yellow", Level.FAILED: "red"}.get(each.level, "green")
+            # without colours where there is no terminal, or NO_COLOR is set
+            mark = output.styled(f"{marks[each.level]:<8}", colour)
+            typer.echo(f"{mark} {each.subject:<{width}}  {each.message}")
+            if each.remedy and each.level is not Level.OK:
+                typer.echo(f"{'':<8} {'':<{width}}  → {each.remedy}")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command("backup-config", rich_help_panel=_PANEL)
+def backup_config(
+    file: Annotated[Path, typer.Argument(help="Where to. It is made for its owner alone.")],
+    config: ConfigFile = None,
+    data_directory: DataDirectory = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+) -> None:
+    """Back up Stratal's own database, while the server runs. Disks are not in it."""
+    from stratal.cli.backup import back_up
+    from stratal.cli.client.sizes import shown_bytes
+
+    settings = _settings(_existing(config), data_directory)
+    size = back_up(settings, file, overwrite=overwrite)
+    typer.echo(f"{file}: {shown_bytes(size)}")
+
+
+@app.command("restore-config", rich_help_panel=_PANEL)
+def restore_config(
+    file: Path,
+    config: ConfigFile = None,
+    data_directory: DataDirectory = None,
+    yes: Yes = False,
+) -> None:
+    """Replace Stratal's own database by a backup of it. The server must be stopped."""
+    from stratal.cli.backup import restore
+
+    settings = _settings(_existing(config), data_directory)
+    confirm("Replace the database? What was done since the backup is unknown to it.", yes)
+    kept = restore(settings, file)
+    typer.echo("The database is the one of the backup." + (f" The old one is {kept}" if kept else ""))
 
 
 @app.command("openapi", rich_help_panel=_PANEL)
@@ -85,6 +199,15 @@ def reset_password(
     from stratal.cli.serve import reset_password
 
     typer.echo(f"The new password of {name} is {reset_password(settings, name)}")
+
+
+def _existing(config: Path | None) -> Path | None:
+    """The configuration file that `stratal up` would take, if there is one."""
+    if config is not None:
+        return config
+    from stratal.cli.configuration import default_file
+
+    return default_file() if default_file().exists() else None
 
 
 def _settings(

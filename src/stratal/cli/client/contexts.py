@@ -62,7 +62,7 @@ class Contexts:
     all: dict[str, Context] = field(default_factory=dict[str, Context])
 
     def with_(self, name: str, context: Context) -> "Contexts":
-        return Contexts(current=name, all={**self.all, name: context})
+        return replace(self, all={**self.all, name: context})
 
     def without(self, name: str) -> "Contexts":
         rest = {each: context for each, context in self.all.items() if each != name}

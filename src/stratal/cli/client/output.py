@@ -5,6 +5,7 @@ neither colours nor a width to fit into, so that nothing of it is cut off.
 """
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -71,6 +72,14 @@ def print_json(value: Any) -> None:
 def say(text: str) -> None:
     """Something beside the result."""
     print(text, file=sys.stderr, flush=True)
+
+
+def styled(text: str, colour: str) -> str:
+    """The text in a colour, where there are any."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    codes = {"red": 31, "green": 32, "yellow": 33}
+    return f"\x1b[{codes[colour]}m{text}\x1b[0m"
 
 
 # -- tables ------------------------------------------------------------------------------------------------

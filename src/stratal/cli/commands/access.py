@@ -52,7 +52,7 @@ def login(
         insecure=insecure,
     )
     logged_in = log_in(wanted, read_password(password_file, f"Password of {who} at {url}"), project)
-    contexts.change(lambda now: now.with_(name, logged_in))
+    contexts.change(lambda now: now.with_(name, logged_in).switched(name))
     where = f" in project {logged_in.project}" if logged_in.project else ""
     output.say(f"{who} is logged in at {url}{where}, until {output.shown('expires', logged_in.expires)}.")
 
@@ -74,7 +74,7 @@ def logout(
         if context.token:
             log_out(context)
         without = replace(context, token="", expires="")
-        contexts.change(lambda now, each=each, without=without: replace(now, all={**now.all, each: without}))
+        contexts.change(lambda now, each=each, without=without: now.with_(each, without))
         output.say(f"Logged out at {context.url}.")
     if not ending:
         output.say("Nobody was logged in.")
