@@ -1,4 +1,21 @@
 """Virtual machines: definitions that hypervisors carry out.
 
-`domain` says what a machine is, as plain data; `drivers` make it run (QEMU under libvirt, memory).
+`domain` says what a machine is, as plain data; `drivers` make it run (QEMU under libvirt, memory); the kinds
+are what users see of it.
 """
+
+from stratal.compute.compute import KINDS, Compute
+from stratal.compute.guests_of import guests_of
+from stratal.compute.use import use_of
+from stratal.compute.virtual_machine.bodies import VerifyGraphicsPassword, VirtualMachineClone
+from stratal.compute.virtual_machine.reconcile import VirtualMachineReconciler
+
+__all__ = [
+    "KINDS",
+    "Compute",
+    "VerifyGraphicsPassword",
+    "VirtualMachineClone",
+    "VirtualMachineReconciler",
+    "guests_of",
+    "use_of",
+]

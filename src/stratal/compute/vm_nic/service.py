@@ -18,7 +18,7 @@ from stratal.kernel.errors import Conflict, Invalid
 from stratal.kernel.fields import given
 from stratal.kernel.kind import Catalogue
 from stratal.kernel.service import Change, ResourceService
-from stratal.kernel.store import Resource
+from stratal.kernel.store import Resource, Store
 from stratal.kernel.transaction import Transaction
 
 MOST_NICS = 16
@@ -33,6 +33,7 @@ class VmNicService(ResourceService[VmNicSpec, VmNicStatus]):
     def __init__(self, catalogue: Catalogue, jobs: Jobs) -> None:
         super().__init__(VM_NIC, catalogue)
         self._jobs = jobs
+        self._networks: Store[Any, Any] = Store(catalogue["br_net"])
 
     def create(self, transaction: Transaction, access: Access, body: VmNicCreate) -> Nic:
         machine = machine_for(transaction, access, body.vm_id)
@@ -124,6 +125,10 @@ class VmNicService(ResourceService[VmNicSpec, VmNicStatus]):
             raise Invalid(
                 field="spec.ip_address", reason=f"{text!r} is neither an IPv4 nor an IPv6 address"
             ) from None
+        network = self._networks.get(transaction, br_net_id, labels=False)
+        cidr = None if network is None else network.spec.cidr
+        if cidr is not None and ipaddress.ip_address(address) not in ipaddress.ip_network(cidr):
+            raise Invalid(field="spec.ip_address", reason=f"{address} is not in {cidr}, br_net {br_net_id}'s")
         if self.has_address(transaction, br_net_id, address):
             raise Conflict(reason=f"another interface on br_net {br_net_id} has the address {address}")
         return address
