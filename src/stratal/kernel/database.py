@@ -13,21 +13,19 @@ import asyncio
 import random
 import sqlite3
 import time
-from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhaustedError
-from sqlalchemy.pool import QueuePool
 
 from stratal.kernel.clock import Clock, Entropy, SystemClock, SystemEntropy
+from stratal.kernel.connections import Views, postgresql_engine, postgresql_views, sqlite_engine
+from stratal.kernel.errors import Unavailable
 from stratal.kernel.failures import OutcomeUnknown, explained, is_certainly_undone, may_be_repeated
-from stratal.kernel.prepared import driver_of
-from stratal.kernel.query import register_sqlite_functions
+from stratal.kernel.notify import Notifier
 from stratal.kernel.transaction import Transaction
 from stratal.kernel.work import write_down
 from stratal.kernel.writer import GroupCommitWriter
@@ -36,28 +34,11 @@ R = TypeVar("R")
 Work = Callable[[Transaction], R]
 
 _READ_THREADS = 8
-_WRITE_THREADS = 16
+_QUICK_READ_THREADS = 2
+_WRITE_THREADS = 8
 _ATTEMPTS = 5
-_LOCK_SECONDS = 5.0
-"""How long SQLite waits for a lock that another program holds, unless the URL has a `timeout`."""
-
 _LONGEST_REST = 0.1
 """Seconds before a transaction that gave way to another one is tried for the last time."""
-
-CHANNEL: Final = "stratal_work"
-"""PostgreSQL notifies here whenever work was asked for."""
-
-SESSION: Final[dict[str, Any]] = {
-    # A process that stalls inside a transaction must not keep its locks: nobody could take over.
-    "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=30s",
-    "application_name": "stratal",
-    # A host that is gone without a word is found out within half a minute.
-    "connect_timeout": 10,
-    "keepalives_idle": 15,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-}
-"""What every connection to PostgreSQL is opened with. The URL may say otherwise."""
 
 _FAILURES = (DBAPIError, PoolExhaustedError, sqlite3.Error)  # the last from opening a connection
 
@@ -85,42 +66,41 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         #: called after each durable transaction that asked for work
         self.on_work: Callable[[], None] = lambda: None
+        self._closed = False
         self._readers = ThreadPoolExecutor(_READ_THREADS, thread_name_prefix="db-read")
-        #: SQLite's connections that nobody reads from now: taking one from SQLAlchemy's pool costs more than
-        #: to read a row
-        self._idle: deque[Connection] = deque()
         if self.is_sqlite:
-            self.engine = _sqlite_engine(self.url, immediate=False)
+            self.engine = sqlite_engine(self.url, immediate=False)
+            self._views = Views(self.engine)
             self._writer = GroupCommitWriter(
-                _sqlite_engine(self.url, immediate=True), self._perform, self._committed, observer
+                sqlite_engine(self.url, immediate=True), self._perform, self._committed, observer
             )
         else:
-            self.engine = _postgresql_engine(self.url)
-            self._viewer = self.engine.execution_options(isolation_level="REPEATABLE READ")
+            self.engine = postgresql_engine(self.url, connections=_WRITE_THREADS * 2)
+            self._views = Views(postgresql_views(self.url))
             self._observer = observer
+            self._notifier = Notifier(self.url)
+            #: of their own, so that no request waits for long lists of others to learn who is asking
+            self._quick_readers = ThreadPoolExecutor(_QUICK_READ_THREADS, thread_name_prefix="db-quick")
             self._writers = ThreadPoolExecutor(_WRITE_THREADS, thread_name_prefix="db-write")
 
     def read(self, work: Work[R]) -> R:
         """Run `work` on one consistent view, in this thread. What it writes is undone."""
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                with self._view() as connection:
-                    return work(self._begin(connection))
-            except _FAILURES as error:
-                if attempt < _ATTEMPTS and _connection_was_stale(error):
-                    continue
-                raise explained(error) from error
-        raise AssertionError("unreachable")
+        self._check_open()
+        return self._read(work, quick=False)
 
     async def read_async(self, work: Work[R], *, quick: bool = False) -> R:
         """`read`, without blocking the event loop.
 
-        A `quick` read fetches a few rows by key: SQLite answers those from its cache in microseconds, less
-        than the way to another thread and back, so they run where they are.
+        A `quick` read fetches a few rows by key, and writes nothing. SQLite answers those from its cache in
+        microseconds, less than the way to another thread and back, so they run where they are. On PostgreSQL
+        they are not made to see the same moment, which saves two of three ways to the server and back.
         """
-        if quick and self.is_sqlite:
-            return self.read(work)
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read, work)
+        if not quick:
+            return await self._run_in(self._readers, lambda: self._read(work, quick=False))
+        if self.is_sqlite:
+            self._check_open()
+            return self._read(work, quick=True)
+        return await self._run_in(self._quick_readers, lambda: self._read(work, quick=True))
 
     def write(self, work: Work[R]) -> R:
         """Run `work` and return once it is durable. Raises what `work` raises, with nothing changed."""
@@ -128,13 +108,14 @@ class Database:
             future: Future[R] = Future()
             self._writer.submit(work, future.set_result, future.set_exception)
             return future.result()
+        self._check_open()
         return self._write_alone(work)
 
     async def write_async(self, work: Work[R]) -> R:
         """`write`, without blocking the event loop."""
-        loop = asyncio.get_running_loop()
         if not self.is_sqlite:
-            return await loop.run_in_executor(self._writers, self._write_alone, work)
+            return await self._run_in(self._writers, lambda: self._write_alone(work))
+        loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
 
         def resolve(setter: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -151,39 +132,42 @@ class Database:
         return await future
 
     def close(self) -> None:
-        """Finish what was accepted, then let go of everything."""
+        """Finish what was accepted, then let go of everything. What comes later is Unavailable."""
+        self._closed = True
         self._readers.shutdown()
         if self.is_sqlite:
-            while self._idle:
-                self._idle.pop().close()
             self._writer.close()
         else:
+            self._quick_readers.shutdown()
             self._writers.shutdown()
+            self._notifier.close()
+        self._views.close()
         self.engine.dispose()
 
-    @contextmanager
-    def _view(self) -> Generator[Connection]:
-        """A connection that sees one moment, whatever is asked on it."""
-        if not self.is_sqlite:
-            with self._viewer.connect() as connection:
-                yield connection
-            return
+    async def _run_in(self, threads: ThreadPoolExecutor, work: Callable[[], R]) -> R:
+        self._check_open()
         try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self.engine.connect()
-        try:
-            view = connection.begin()
-            try:
-                yield connection
-            finally:
-                view.rollback()
-        except _FAILURES:
-            connection.close()
+            running = asyncio.get_running_loop().run_in_executor(threads, work)
+        except RuntimeError:  # closed since
+            self._check_open()
             raise
-        finally:
-            if not connection.closed:
-                self._idle.append(connection)
+        return await running
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Unavailable(reason="the server is shutting down")
+
+    def _read(self, work: Work[R], *, quick: bool) -> R:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with self._views.open(quick=quick) as connection:
+                    return work(self._begin(connection))
+            except _FAILURES as error:
+                if attempt < _ATTEMPTS and _connection_was_stale(error):
+                    self._views.forget()
+                    continue
+                raise explained(error) from error
+        raise AssertionError("unreachable")
 
     def _begin(self, connection: Connection) -> Transaction:
         return Transaction(connection, self.clock, self.entropy)
@@ -191,6 +175,8 @@ class Database:
     def _committed(self, transaction: Transaction) -> None:
         if transaction.wakes_engine:
             self.on_work()
+            if not self.is_sqlite:
+                self._notifier.notify()
 
     def _perform(self, connection: Connection, work: Work[R]) -> tuple[R, Transaction]:
         transaction = self._begin(connection)
@@ -205,8 +191,6 @@ class Database:
             try:
                 with self.engine.begin() as connection:
                     result, transaction = self._perform(connection, work)
-                    if transaction.wakes_engine:
-                        connection.execute(_NOTIFY)
                     committing = True
             except _FAILURES as error:
                 stale = _connection_was_stale(error)
@@ -239,51 +223,3 @@ def _undone(error: Exception) -> bool:
 
 def _gave_way(error: Exception) -> bool:
     return isinstance(error, DBAPIError) and may_be_repeated(error)
-
-
-_NOTIFY = text(f"NOTIFY {CHANNEL}")
-
-
-def _sqlite_engine(url: URL, *, immediate: bool) -> Engine:
-    # isolation_level None: the driver's own transaction handling would commit behind our back
-    engine = create_engine(
-        url,
-        poolclass=QueuePool,
-        pool_size=1 if immediate else _READ_THREADS * 4,
-        max_overflow=0 if immediate else -1,
-        connect_args={
-            "check_same_thread": False,
-            "isolation_level": None,
-            **({} if "timeout" in url.query else {"timeout": _LOCK_SECONDS}),
-        },
-        query_cache_size=2048,
-    )
-
-    def prepare(connection: Any, _record: Any) -> None:
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            "cache_size=-65536",
-            "temp_store=MEMORY",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-        register_sqlite_functions(connection)
-
-    def begin(connection: Connection) -> None:
-        driver_of(connection).execute("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-    event.listen(engine, "connect", prepare)
-    event.listen(engine, "begin", begin)
-    return engine
-
-
-def _postgresql_engine(url: URL) -> Engine:
-    return create_engine(
-        url,
-        pool_size=_READ_THREADS + _WRITE_THREADS,
-        max_overflow=16,
-        pool_pre_ping=False,
-        connect_args={name: value for name, value in SESSION.items() if name not in url.query},
-        query_cache_size=2048,
-    )

@@ -35,8 +35,8 @@ LOOK = Effect("engine.look")
 RECORD = Effect("engine.record")
 RELEASE = Effect("engine.release")
 
-_SHORTEST_PAUSE = 0.01
-"""Seconds between claims when rows are due that another process is just claiming."""
+_SHORTEST_PAUSE = timedelta(milliseconds=10)
+"""Between claims when rows are due that another process is just claiming."""
 
 _PAUSE_AFTER_FAILURE = 1.0
 _LONGEST_MESSAGE = 2000
@@ -237,10 +237,8 @@ class Engine:
         kinds = [*records, *others]
         if not kinds:
             return self._settings.poll.total_seconds()
-        due = self._database.read(lambda tx: work.next_due(tx, kinds, held))
-        if due is None:
-            return self._settings.poll.total_seconds()
-        return max(_SHORTEST_PAUSE, (due - self._database.clock.now()).total_seconds())
+        rest = self._database.read(lambda tx: work.rest(tx, kinds, held))
+        return (self._settings.poll if rest is None else max(_SHORTEST_PAUSE, rest)).total_seconds()
 
     # -- looking -------------------------------------------------------------------------------------
 
@@ -333,7 +331,7 @@ class Engine:
             work.release(
                 transaction,
                 lease,
-                due_at=transaction.now + delay,
+                after=delay,
                 attempts=lease.attempts + 1,
                 error=message,
             )

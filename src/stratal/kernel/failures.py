@@ -2,6 +2,7 @@
 
 import sqlite3
 
+import psycopg
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhaustedError
 
@@ -60,6 +61,13 @@ def explained(error: BaseException) -> BaseException:
         return error
     typed.__cause__ = error
     return typed
+
+
+def as_sqlalchemy_has_it(error: psycopg.Error, *, broken: bool) -> DBAPIError:
+    """What SQLAlchemy would have raised for this error of the driver. `broken`: the connection is dead."""
+    found = DBAPIError.instance(None, None, error, psycopg.Error, connection_invalidated=broken)
+    assert isinstance(found, DBAPIError)
+    return found
 
 
 def may_be_repeated(error: DBAPIError) -> bool:

@@ -15,8 +15,9 @@ from typing import Any
 import psycopg
 from sqlalchemy import URL
 
-from stratal.kernel.database import CHANNEL, SESSION
+from stratal.kernel.connections import SESSION
 from stratal.kernel.logs import get_logger
+from stratal.kernel.notify import CHANNEL
 
 log = get_logger(__name__)
 

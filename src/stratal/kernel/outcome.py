@@ -1,6 +1,7 @@
 """Writing down what a reconciler saw, in one transaction with the end of its lease. Called by `engine`."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from stratal.kernel import work
@@ -81,18 +82,18 @@ def _record(
             finish_audits(transaction, lease.kind, lease.id)
         case StillRemoving(status=status, again_after=again_after):
             _observe(transaction, store, before, status, before.irreconcilable)
-            work.release(transaction, lease, due_at=transaction.now + again_after)
+            work.release(transaction, lease, after=again_after)
         case Observed():
             _observe(transaction, store, before, result.status, sorted(result.irreconcilable))
             _explain(transaction, before, result)
-            due_at = None if result.again_after is None else transaction.now + result.again_after
+            after = result.again_after
             if not result.settled:
-                due_at = due_at or transaction.now
+                after = after or timedelta(0)
             elif nothing_new_asked:
                 if before.spec.creation_finish is None:
                     _finish_creation(transaction, store, before)
                 finish_audits(transaction, lease.kind, lease.id)
-            work.release(transaction, lease, due_at=due_at)
+            work.release(transaction, lease, after=after)
 
 
 def wake_referenced(transaction: Transaction, resource: Resource[Any, Any]) -> None:

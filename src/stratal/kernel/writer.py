@@ -6,7 +6,6 @@ Called by `database` only.
 import contextlib
 import functools
 import queue
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from structlog import get_logger
 
 from stratal.kernel.errors import Unavailable
 from stratal.kernel.failures import explained
-from stratal.kernel.prepared import driver_of
+from stratal.kernel.prepared import Driver, driver_of
 from stratal.kernel.transaction import Transaction
 
 log: Any = get_logger(__name__)
@@ -161,7 +160,7 @@ class GroupCommitWriter:
         return succeed
 
     @staticmethod
-    def _undo(driver: sqlite3.Connection, error: BaseException) -> None:
+    def _undo(driver: Driver, error: BaseException) -> None:
         try:
             driver.execute("ROLLBACK TO job")
             driver.execute("RELEASE job")

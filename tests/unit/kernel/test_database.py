@@ -1,11 +1,14 @@
+import asyncio
 import threading
+import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from kernel_garden import (
     GARDENS,
     PLANT,
+    SYSTEM,
+    CreateGarden,
     Gardener,
     create_tables,
     eventually,
@@ -16,7 +19,7 @@ from kernel_garden import (
     resize,
     running,
 )
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 import postgres
@@ -179,22 +182,47 @@ def test_rows_of_work_are_written_in_one_order_whatever_the_order_in_which_they_
     on_postgres: Database,
 ) -> None:
     asked = [("plant", 2), ("garden", 30), ("plant", 1), ("garden", 4), ("garden", 5)]
-    written: list[tuple[str, int]] = []
-
-    def note(_c: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        if statement.startswith("INSERT INTO work"):
-            written.extend((row["kind"], row["id"]) for row in parameters)
-
-    event.listen(on_postgres.engine, "before_cursor_execute", note)
 
     def ask(transaction: Transaction) -> None:
         for kind, id in asked:
             work.ask(transaction, kind, id)
 
     on_postgres.write(ask)
-    assert written == sorted(asked)
+    as_they_lie = text("SELECT kind, id FROM work ORDER BY ctid")
+    assert on_postgres.read(lambda tx: [tuple(row) for row in tx.execute(as_they_lie)]) == sorted(asked)
 
 
 def test_a_client_that_stalls_inside_a_transaction_is_cut_off_after_a_while(on_postgres: Database) -> None:
     statement = text("SHOW idle_in_transaction_session_timeout")
     assert on_postgres.read(lambda tx: tx.execute(statement).scalar_one()) == "30s"
+
+
+def test_what_comes_after_the_end_is_unavailable(database: Database) -> None:
+    async def ask() -> list[object]:
+        nothing = (
+            database.read_async(lambda tx: None),
+            database.read_async(lambda tx: None, quick=True),
+            database.write_async(lambda tx: None),
+        )
+        return [*await asyncio.gather(*nothing, return_exceptions=True)]
+
+    database.close()
+    assert [type(answer) for answer in asyncio.run(ask())] == [Unavailable] * 3
+    for call in (database.read, database.write):
+        with pytest.raises(Unavailable, match="shutting down"):
+            call(lambda tx: None)
+
+
+def test_what_was_accepted_before_the_end_is_still_done(database: Database) -> None:
+    async def ask_and_close() -> int:
+        created = asyncio.create_task(database.write_async(_create_slowly))
+        await asyncio.sleep(0.05)
+        await asyncio.to_thread(database.close)
+        return await created
+
+    assert asyncio.run(ask_and_close()) > 0
+
+
+def _create_slowly(transaction: Transaction) -> int:
+    time.sleep(0.2)
+    return GARDENS.create(transaction, SYSTEM, CreateGarden(name="eden", size=1)).id

@@ -59,3 +59,17 @@ def test_after_a_restart_of_the_server_it_listens_again() -> None:
             assert woken.wait(30)
         finally:
             listener.close()
+
+
+def test_what_was_written_right_before_the_end_is_still_told(garden_url: str) -> None:
+    woken = threading.Event()
+    with opened(garden_url) as elsewhere:
+        listener = Listener(elsewhere.url, woken.set)
+        try:
+            assert woken.wait(30)
+            woken.clear()
+            with opened(garden_url) as writer:
+                plant_garden(writer)
+            assert woken.wait(30)
+        finally:
+            listener.close()

@@ -41,7 +41,7 @@ def test_a_row_that_is_asked_for_again_keeps_its_place_in_the_queue(database: Da
 def test_a_claim_leaves_alone_what_is_not_due(database: Database) -> None:
     _ask(database, 1)
     [lease] = _claim(database)
-    database.write(lambda tx: work.release(tx, lease, due_at=tx.now + MINUTE))
+    database.write(lambda tx: work.release(tx, lease, after=MINUTE))
     assert _claim(database) == []
 
 
@@ -101,7 +101,7 @@ def test_a_request_that_arrives_during_a_look_is_due_when_the_look_ends(database
     _ask(database, 1)
     [lease] = _claim(database)
     _ask(database, 1)
-    database.write(lambda tx: work.release(tx, lease, due_at=None))
+    database.write(lambda tx: work.release(tx, lease, after=None))
     assert _ids(_claim(database)) == [1]
 
 
@@ -111,7 +111,7 @@ def test_a_request_that_arrives_during_a_look_that_fails_does_not_wait_for_the_b
     _ask(database, 1)
     [lease] = _claim(database)
     _ask(database, 1)
-    database.write(lambda tx: work.release(tx, lease, due_at=tx.now + MINUTE, attempts=3))
+    database.write(lambda tx: work.release(tx, lease, after=MINUTE, attempts=3))
     [again] = _claim(database)
     assert again.attempts == 0
 
@@ -128,7 +128,7 @@ def test_a_released_row_is_claimed_again_when_its_back_off_is_over(database: Dat
     _ask(database, 1)
     [lease] = _claim(database)
     database.write(
-        lambda tx: work.release(tx, lease, due_at=tx.now - MINUTE, attempts=lease.attempts + 1, error="why")
+        lambda tx: work.release(tx, lease, after=-MINUTE, attempts=lease.attempts + 1, error="why")
     )
     [again] = _claim(database)
     assert (again.attempts, work_row(database, "garden", 1).error) == (1, "why")
@@ -141,7 +141,7 @@ def test_whoever_held_an_older_lease_writes_nothing_any_more(database: Database,
     _claim(database, owner="here")  # the same owner: only the fence tells them apart
     calls = {
         "confirm": lambda tx: work.confirm(tx, old),
-        "release": lambda tx: work.release(tx, old, due_at=None),
+        "release": lambda tx: work.release(tx, old, after=None),
         "forget": lambda tx: work.forget(tx, old),
     }
     with pytest.raises(LeaseLost):
@@ -178,19 +178,20 @@ def test_putting_back_a_lease_that_has_moved_on_leaves_the_new_one_alone(databas
     assert work_row(database, "garden", 1).owner == "there"
 
 
-def test_the_next_due_time_leaves_out_what_is_leased_or_held_or_of_other_kinds(database: Database) -> None:
+def test_the_rest_leaves_out_what_is_leased_or_held_or_of_other_kinds(database: Database) -> None:
     _ask(database, 1, 2)
     _ask(database, 3, kind="plant")
     _claim(database, most=1)
-    due = database.read(lambda tx: work.next_due(tx, ["garden"], [("garden", 2)]))
-    assert due is None
+    assert database.read(lambda tx: work.rest(tx, ["garden"], [("garden", 2)])) is None
 
 
-def test_the_next_due_time_is_the_earliest_that_is_free(database: Database) -> None:
+def test_the_rest_is_until_the_earliest_row_that_is_free(database: Database) -> None:
     _ask(database, 1, 2)
-    _claim(database, most=1)
-    due = database.read(lambda tx: work.next_due(tx, ["garden"]))
-    assert due == work_row(database, "garden", 2).due_at
+    for lease, after in zip(_claim(database), (2 * MINUTE, MINUTE), strict=True):
+        database.write(lambda tx, lease=lease, after=after: work.release(tx, lease, after=after))
+    rest = database.read(lambda tx: work.rest(tx, ["garden"]))
+    assert rest is not None
+    assert MINUTE / 2 < rest <= MINUTE
 
 
 def test_the_leases_of_the_dead_are_freed_at_the_start(database: Database) -> None:
@@ -203,7 +204,7 @@ def test_the_leases_of_the_dead_are_freed_at_the_start(database: Database) -> No
 def test_the_counts_tell_due_leased_and_idle_rows_apart(database: Database) -> None:
     _ask(database, 1, 2, 3)
     first, _ = _claim(database, most=2)
-    database.write(lambda tx: work.release(tx, first, due_at=None))
+    database.write(lambda tx: work.release(tx, first, after=None))
     counts = database.read(work.count)
     assert (counts.due, counts.leased, counts.idle) == (1, 1, 1)
 
@@ -233,3 +234,19 @@ def test_leases_are_measured_by_the_clock_of_the_server_and_not_of_its_clients(
     _claim(on_postgres)
     with opened(garden_url, clock=Ahead()) as elsewhere:
         assert _claim(elsewhere, owner="there") == []
+
+
+def test_what_is_due_is_measured_by_the_clock_of_the_server_and_not_of_its_clients(
+    on_postgres: Database, garden_url: str
+) -> None:
+    class Ahead:
+        def now(self) -> Any:
+            return on_postgres.clock.now() + timedelta(hours=1)
+
+    with opened(garden_url, clock=Ahead()) as elsewhere:
+        _ask(elsewhere, 1)
+        [lease] = _claim(on_postgres)
+        elsewhere.write(lambda tx: work.release(tx, lease, after=-MINUTE))
+        [lease] = _claim(on_postgres)
+        on_postgres.write(lambda tx: work.release(tx, lease, after=MINUTE))
+        assert _claim(elsewhere) == []

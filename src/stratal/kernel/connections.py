@@ -1,0 +1,166 @@
+"""How the two databases are connected to, and the connections that are kept open for reading.
+
+Called by `database` and `listen`.
+"""
+
+import sqlite3
+from collections import deque
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.pool import QueuePool
+
+from stratal.kernel.failures import as_sqlalchemy_has_it
+from stratal.kernel.prepared import driver_of
+from stratal.kernel.query import register_sqlite_functions
+
+_LOCK_SECONDS = 5.0
+"""How long SQLite waits for a lock that another program holds, unless the URL has a `timeout`."""
+
+_PLANS = 250
+"""Statements that a connection to PostgreSQL keeps the plans of: more than any of them runs often."""
+
+SESSION: Final[dict[str, Any]] = {
+    # A process that stalls inside a transaction must not keep its locks: nobody could take over.
+    "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=30s",
+    "application_name": "stratal",
+    # A host that is gone without a word is found out within half a minute.
+    "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+"""What every connection to PostgreSQL is opened with. The URL may say otherwise."""
+
+
+class Views:
+    """Connections for reading, kept by whoever reads next: to take one from SQLAlchemy's pool costs more
+    than to read a row.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._idle: deque[Connection] = deque()
+
+    @contextmanager
+    def open(self, *, quick: bool) -> Generator[Connection]:
+        """A connection that sees one moment, whatever is asked on it. What is written there is undone.
+
+        On a `quick` one to PostgreSQL each prepared statement sees its own moment, and lasts: to say that
+        they belong together takes two more ways to the server and back.
+        """
+        connection = self._take()
+        driver = driver_of(connection)
+        healthy = False
+        try:
+            if not quick or isinstance(driver, sqlite3.Connection):
+                connection.begin()
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction():
+                    connection.rollback()
+                healthy = isinstance(driver, sqlite3.Connection) or not driver.closed
+        finally:
+            if healthy:
+                self._idle.append(connection)
+            else:
+                _throw_away(connection)
+
+    def forget(self) -> None:
+        """Close what is idle, because the server has been started again and all of it is dead."""
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return
+            _throw_away(connection)
+
+    def close(self) -> None:
+        self.forget()
+        self._engine.dispose()
+
+    def _take(self) -> Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._engine.connect()
+
+
+def _throw_away(connection: Connection) -> None:
+    connection.invalidate()
+    connection.close()
+
+
+def sqlite_engine(url: URL, *, immediate: bool) -> Engine:
+    """Connections that take the lock for writing when they begin (`immediate`), or do not."""
+    # isolation_level None: the driver's own transaction handling would commit behind our back
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=1 if immediate else 32,
+        max_overflow=0 if immediate else -1,
+        connect_args={
+            "check_same_thread": False,
+            "isolation_level": None,
+            **({} if "timeout" in url.query else {"timeout": _LOCK_SECONDS}),
+        },
+        query_cache_size=2048,
+    )
+
+    def prepare(connection: Any, _record: Any) -> None:
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "cache_size=-65536",
+            "temp_store=MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        register_sqlite_functions(connection)
+
+    def begin(connection: Connection) -> None:
+        driver_of(connection).execute("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def postgresql_engine(url: URL, *, connections: int) -> Engine:
+    """Connections for so many threads, and some more."""
+    return _postgresql_engine(url, pool_size=connections, max_overflow=16)
+
+
+def postgresql_views(url: URL) -> Engine:
+    """Connections for `Views`: each transaction sees one moment."""
+    # AUTOCOMMIT: the driver would begin one for a single statement too
+    engine = _postgresql_engine(url, pool_size=1, max_overflow=-1, isolation_level="AUTOCOMMIT")
+
+    def begin(connection: Connection) -> None:
+        try:
+            driver_of(connection).execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        except psycopg.Error as error:
+            raise as_sqlalchemy_has_it(error, broken=True) from error
+
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def _postgresql_engine(url: URL, **how: Any) -> Engine:
+    engine = create_engine(
+        url,
+        pool_pre_ping=False,
+        connect_args={name: value for name, value in SESSION.items() if name not in url.query},
+        query_cache_size=2048,
+        **how,
+    )
+
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.prepared_max = _PLANS
+
+    event.listen(engine, "connect", prepare)
+    return engine
