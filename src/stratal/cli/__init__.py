@@ -22,6 +22,13 @@ def main() -> None:
         # whoever read it has seen enough; the interpreter must not complain of it when it flushes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except Exception as error:
+        if os.environ.get("STRATAL_DEBUG") or sys.argv[1:2] in (["serve"], ["up"]):
+            raise
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        print(f"stratal: a defect, not a mistake of yours: {what}", file=sys.stderr)
+        print("Please report it, with what STRATAL_DEBUG=1 shows.", file=sys.stderr)
+        sys.exit(1)
 
 
 def _report(error: StratalError) -> int:
