@@ -190,6 +190,28 @@ class EvsSettings(_Section):
     """Availability zone that volumes are in."""
 
 
+class NetworkSettings(_Section):
+    run_directory: Path = Path("/run/stratal")
+    """Where DHCP services keep their leases; not only root must be able to read there."""
+    interfaces: Annotated[tuple[str, ...], NoDecode] = ()
+    """Interfaces that are offered as network cards though they are no hardware, such as a VXLAN device. In
+    the environment: separated by commas."""
+
+    @field_validator("interfaces", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
+
+    @field_validator("run_directory")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        if not path.is_absolute():
+            raise ValueError("must be an absolute path")
+        return path
+
+
 class Settings(_Section):
     """The whole tree. Immutable; `Settings()` is the defaults and reads neither environment nor file."""
 
@@ -209,6 +231,7 @@ class Settings(_Section):
     engine: EngineSettings = EngineSettings()
     identity: IdentitySettings = IdentitySettings()
     storage: StorageSettings = StorageSettings()
+    network: NetworkSettings = NetworkSettings()
     evs: EvsSettings = EvsSettings()
 
     @property

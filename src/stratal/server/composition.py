@@ -14,7 +14,7 @@ from litestar.config.cors import CORSConfig
 from litestar.types import ASGIApp
 from sqlalchemy.exc import ArgumentError
 
-from stratal import cluster, identity, operations, storage
+from stratal import cluster, identity, network, operations, storage
 from stratal.faces import evs, neutonos
 from stratal.kernel import work
 from stratal.kernel.access import Access, Reach
@@ -29,17 +29,18 @@ from stratal.kernel.process_metrics import ProcessMetrics, QueueDepth
 from stratal.kernel.settings import Settings
 from stratal.kernel.transaction import Transaction
 from stratal.migrations import upgrade
+from stratal.server.network_driver import network_driver
 from stratal.server.storage_backends import storage_backends
 
 log = get_logger(__name__)
 
-FEATURES = ("identity", "topology", "storage", "labels", "events", "audit")
+FEATURES = ("identity", "topology", "storage", "network", "labels", "events", "audit")
 CHORES_EVERY = timedelta(minutes=5)
 
 
 def catalogue() -> Catalogue:
     """Every kind of this release."""
-    return Catalogue([*identity.KINDS, *cluster.KINDS, *storage.KINDS, *operations.KINDS])
+    return Catalogue([*identity.KINDS, *cluster.KINDS, *network.KINDS, *storage.KINDS, *operations.KINDS])
 
 
 class Server:
@@ -80,6 +81,10 @@ class Server:
             ),
         )
         self._stack.callback(self.storage.close)
+        self.network = network.Network(
+            self.catalogue, self.database, network_driver(settings), nodes_of=self._network_nodes
+        )
+        self._stack.callback(self.network.close)
         self.operations = operations.Operations(
             self.catalogue,
             reach_of=self._reach_of,
@@ -93,6 +98,7 @@ class Server:
                 *self.identity.reconcilers,
                 *self.cluster.reconcilers,
                 *self.storage.reconcilers,
+                *self.network.reconcilers,
                 *self.operations.reconcilers,
             ],
             owner=f"{settings.node_name}/{os.getpid()}/{self.database.entropy.token()[:8]}",
@@ -106,7 +112,9 @@ class Server:
             observer=self.metrics,
         )
         self.database.on_work = self.engine.wake
-        self.endpoints = neutonos.endpoints(self.identity, self.cluster, self.storage, self.operations)
+        self.endpoints = neutonos.endpoints(
+            self.identity, self.cluster, self.network, self.storage, self.operations
+        )
 
     def start(self) -> str | None:
         """Bring the database up to date and begin to reconcile.
@@ -115,12 +123,13 @@ class Server:
         """
         upgrade(self.database.engine)
         password = self.identity.bootstrap.prepare()
-        self.database.write(
+        node = self.database.write(
             lambda tx: self.cluster.nodes.register_this_node(
                 tx, self.settings.node_name, _address(self.settings.server.host)
             )
         )
         self.storage.start()
+        self.network.start(node.id)
         self.metrics.watch_queue(self._queue_depth)
         self.engine.start()
         self._stack.callback(self._stop_engine)
@@ -188,11 +197,18 @@ class Server:
             lockout=timedelta(seconds=values.login_lockout_seconds),
         )
 
+    def _network_nodes(self, transaction: Transaction) -> list[int]:
+        """The nodes that run guests, and so have networks."""
+        columns = self.cluster.nodes.columns
+        wanted = columns.role_sddc_server, columns.deletion_begin.is_(None)
+        return [node.id for node in self.cluster.nodes.store.find(transaction, *wanted, labels=False)]
+
     def _chores(self) -> dict[str, Callable[[], object]]:
         return {
             "forget_expired_tokens": lambda: self.database.write(self.identity.tokens.forget_expired),
             "prune_journal": lambda: self.operations.retention.prune(self.database),
             **self.storage.chores,
+            **self.network.chores,
         }
 
     # -- the process ---------------------------------------------------------------------------------

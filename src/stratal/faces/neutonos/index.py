@@ -4,10 +4,12 @@ from stratal.cluster import Cluster
 from stratal.faces.neutonos.endpoint import Endpoint
 from stratal.faces.neutonos.identity import identity_endpoints
 from stratal.faces.neutonos.images import image_endpoints
+from stratal.faces.neutonos.network import network_endpoints
 from stratal.faces.neutonos.operations import operations_endpoints
 from stratal.faces.neutonos.resources import resource
 from stratal.faces.neutonos.storage import storage_endpoints
 from stratal.identity import Identity
+from stratal.network import Network
 from stratal.operations import Operations
 from stratal.storage import Storage
 
@@ -15,7 +17,7 @@ TOPOLOGY = "Cluster topology"
 
 
 def endpoints(
-    identity: Identity, cluster: Cluster, storage: Storage, operations: Operations
+    identity: Identity, cluster: Cluster, network: Network, storage: Storage, operations: Operations
 ) -> list[Endpoint]:
     return [
         *identity_endpoints(identity),
@@ -24,6 +26,7 @@ def endpoints(
         *resource(cluster.racks, TOPOLOGY),
         *resource(cluster.chassises, TOPOLOGY),
         *resource(cluster.nodes, "Cluster nodes"),
+        *network_endpoints(network),
         *storage_endpoints(storage),
         *image_endpoints(storage),
         *operations_endpoints(operations),

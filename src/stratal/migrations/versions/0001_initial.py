@@ -89,6 +89,277 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "br_net_ns_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("br_net_id", sa.BigInteger(), nullable=False),
+        sa.Column("node_id", sa.BigInteger(), nullable=False),
+        sa.Column("address", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_br_net_ns_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_br_net_ns_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("br_net_ns_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_br_net_ns_spec_br_net_id_created_at",
+            ["br_net_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_br_net_ns_spec_br_net_id_name",
+            ["br_net_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_br_net_ns_spec_br_net_id_node_id",
+            ["br_net_id", "node_id"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_br_net_ns_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_br_net_ns_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_br_net_ns_spec_node_id_created_at",
+            ["node_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_br_net_ns_spec_node_id_name",
+            ["node_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
+        "br_net_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("vsw_id", sa.BigInteger(), nullable=False),
+        sa.Column("vlan_id", sa.BigInteger(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("mtu", sa.BigInteger(), nullable=False),
+        sa.Column("l3_net_id", sa.BigInteger(), nullable=True),
+        sa.Column("cidr", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("gateway", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("dhcp", sa.Boolean(), nullable=False),
+        sa.Column("dns_servers", sa.Text(), nullable=False),
+        sa.Column(
+            "covered_etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_br_net_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_br_net_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("br_net_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_br_net_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_br_net_spec_l3_net_id_created_at",
+            ["l3_net_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_br_net_spec_l3_net_id_name",
+            ["l3_net_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_br_net_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_br_net_spec_project_id_created_at",
+            ["project_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_br_net_spec_project_id_name",
+            ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_br_net_spec_vsw_id_created_at",
+            ["vsw_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_br_net_spec_vsw_id_name",
+            ["vsw_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_br_net_spec_project_id_name",
+            ["project_id", "name"],
+            unique=True,
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_br_net_spec_vsw_id_vlan_id",
+            ["vsw_id", "vlan_id"],
+            unique=True,
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+
+    op.create_table(
+        "bridge_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("br_net_id", sa.BigInteger(), nullable=False),
+        sa.Column("node_id", sa.BigInteger(), nullable=False),
+        sa.Column("vsw_id", sa.BigInteger(), nullable=False),
+        sa.Column("vlan_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bridge_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_bridge_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("bridge_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_bridge_spec_br_net_id_created_at",
+            ["br_net_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bridge_spec_br_net_id_name",
+            ["br_net_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bridge_spec_br_net_id_node_id",
+            ["br_net_id", "node_id"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bridge_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bridge_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bridge_spec_node_id_created_at",
+            ["node_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bridge_spec_node_id_name",
+            ["node_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bridge_spec_vsw_id_created_at",
+            ["vsw_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bridge_spec_vsw_id_name",
+            ["vsw_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
         "bs_policy_spec",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
@@ -487,6 +758,61 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "l3_net_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("br_net_id", sa.BigInteger(), nullable=True),
+        sa.Column("cidr", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("gateway", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("usage", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_l3_net_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_l3_net_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("l3_net_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_l3_net_spec_br_net_id_created_at",
+            ["br_net_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_l3_net_spec_br_net_id_name",
+            ["br_net_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_l3_net_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_l3_net_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
         "label_attachment",
         sa.Column("resource_type", sa.Text(), nullable=False),
         sa.Column("resource_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -685,6 +1011,80 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("membership", schema=None) as batch_op:
         batch_op.create_index("ix_membership_user_id", ["user_id"], unique=False)
+
+    op.create_table(
+        "nic_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("node_id", sa.BigInteger(), nullable=False),
+        sa.Column("vsw_id", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_nic_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_nic_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("nic_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_nic_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_nic_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_nic_spec_node_id_created_at",
+            ["node_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_nic_spec_node_id_name",
+            ["node_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_nic_spec_vsw_id_created_at",
+            ["vsw_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_nic_spec_vsw_id_name",
+            ["vsw_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_nic_spec_node_id_name",
+            ["node_id", "name"],
+            unique=True,
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
 
     op.create_table(
         "node_spec",
@@ -1438,6 +1838,55 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("bs_policy_id", name=op.f("pk_volume_type_traits")),
     )
     op.create_table(
+        "vsw_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("bond_mode", sa.Text(), nullable=True),
+        sa.Column("mtu", sa.BigInteger(), nullable=False),
+        sa.Column("nic_ids", columns.JsonColumn(), nullable=False),
+        sa.Column("system", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vsw_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_vsw_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("vsw_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_vsw_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vsw_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_vsw_spec_name",
+            ["name"],
+            unique=True,
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+
+    op.create_table(
         "work",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -1459,6 +1908,55 @@ def upgrade() -> None:
             postgresql_where=sa.text("due_at IS NOT NULL"),
         )
 
+    op.create_table(
+        "br_net_ns_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("bridge_id", sa.BigInteger(), nullable=True),
+        sa.Column("ip_addresses", sa.Text(), nullable=False),
+        sa.Column("ready", sa.Boolean(), nullable=False),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["br_net_ns_spec.id"], name=op.f("fk_br_net_ns_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_br_net_ns_status")),
+    )
+    op.create_table(
+        "br_net_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("vm_nic_num", sa.BigInteger(), nullable=False),
+        sa.Column("bridge_num", sa.BigInteger(), nullable=False),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["br_net_spec.id"], name=op.f("fk_br_net_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_br_net_status")),
+    )
+    op.create_table(
+        "bridge_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("device", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("operstate", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("mac_address", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("port_num", sa.BigInteger(), nullable=False),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["bridge_spec.id"], name=op.f("fk_bridge_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bridge_status")),
+    )
     op.create_table(
         "bs_policy_status",
         sa.Column(
@@ -1553,6 +2051,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_data_center_status")),
     )
     op.create_table(
+        "l3_net_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("used_ip_num", sa.BigInteger(), nullable=False),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["l3_net_spec.id"], name=op.f("fk_l3_net_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_l3_net_status")),
+    )
+    op.create_table(
         "label_key_status",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -1579,6 +2091,33 @@ def upgrade() -> None:
         sa.Column("irreconcilable", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["id"], ["label_value_spec.id"], name=op.f("fk_label_value_status_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_label_value_status")),
+    )
+    op.create_table(
+        "nic_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("type", sa.Text(), nullable=True),
+        sa.Column("mac_address", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("operstate", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("link_detected", sa.Boolean(), nullable=True),
+        sa.Column("megabits", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "bonding_mode", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True
+        ),
+        sa.Column("master_nic_id", sa.BigInteger(), nullable=True),
+        sa.Column("vf_num", sa.BigInteger(), nullable=True),
+        sa.Column("mtu", sa.BigInteger(), nullable=True),
+        sa.Column("driver", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("pci_address", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("ip_addresses", sa.Text(), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["nic_spec.id"], name=op.f("fk_nic_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_nic_status")),
     )
     op.create_table(
         "node_status",
@@ -1741,10 +2280,27 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["id"], ["vm_image_spec.id"], name=op.f("fk_vm_image_status_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_image_status")),
     )
+    op.create_table(
+        "vsw_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("nic_ids", columns.JsonColumn(), nullable=False),
+        sa.Column("node_num", sa.BigInteger(), nullable=False),
+        sa.Column("br_net_num", sa.BigInteger(), nullable=False),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["vsw_spec.id"], name=op.f("fk_vsw_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vsw_status")),
+    )
 
 
 def downgrade() -> None:
 
+    op.drop_table("vsw_status")
     op.drop_table("vm_image_status")
     op.drop_table("user_status")
     op.drop_table("tree_status")
@@ -1754,13 +2310,18 @@ def downgrade() -> None:
     op.drop_table("project_status")
     op.drop_table("os_release_status")
     op.drop_table("node_status")
+    op.drop_table("nic_status")
     op.drop_table("label_value_status")
     op.drop_table("label_key_status")
+    op.drop_table("l3_net_status")
     op.drop_table("data_center_status")
     op.drop_table("chassis_status")
     op.drop_table("bs_volume_status")
     op.drop_table("bs_snap_status")
     op.drop_table("bs_policy_status")
+    op.drop_table("bridge_status")
+    op.drop_table("br_net_status")
+    op.drop_table("br_net_ns_status")
     with op.batch_alter_table("work", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_work_due_at",
@@ -1769,6 +2330,24 @@ def downgrade() -> None:
         )
 
     op.drop_table("work")
+    with op.batch_alter_table("vsw_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_vsw_spec_name",
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vsw_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vsw_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("vsw_spec")
     op.drop_table("volume_type_traits")
     op.drop_table("volume_type_access")
     with op.batch_alter_table("volume_transfer", schema=None) as batch_op:
@@ -2045,6 +2624,44 @@ def downgrade() -> None:
         )
 
     op.drop_table("node_spec")
+    with op.batch_alter_table("nic_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_nic_spec_node_id_name",
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_nic_spec_vsw_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_nic_spec_vsw_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_nic_spec_node_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_nic_spec_node_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_nic_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_nic_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("nic_spec")
     with op.batch_alter_table("membership", schema=None) as batch_op:
         batch_op.drop_index("ix_membership_user_id")
 
@@ -2130,6 +2747,29 @@ def downgrade() -> None:
         batch_op.drop_index("ix_label_attachment_label_value_id")
 
     op.drop_table("label_attachment")
+    with op.batch_alter_table("l3_net_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_l3_net_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_l3_net_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_l3_net_spec_br_net_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_l3_net_spec_br_net_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("l3_net_spec")
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_event_resource_type_resource_id"))
         batch_op.drop_index(batch_op.f("ix_event_project_id_created_at"))
@@ -2306,6 +2946,145 @@ def downgrade() -> None:
         )
 
     op.drop_table("bs_policy_spec")
+    with op.batch_alter_table("bridge_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_bridge_spec_vsw_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bridge_spec_vsw_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bridge_spec_node_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bridge_spec_node_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bridge_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bridge_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bridge_spec_br_net_id_node_id",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bridge_spec_br_net_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bridge_spec_br_net_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("bridge_spec")
+    with op.batch_alter_table("br_net_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_br_net_spec_vsw_id_vlan_id",
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+        batch_op.drop_index(
+            "uq_br_net_spec_project_id_name",
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_br_net_spec_vsw_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_br_net_spec_vsw_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_br_net_spec_project_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_br_net_spec_project_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_br_net_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_br_net_spec_l3_net_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_br_net_spec_l3_net_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_br_net_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("br_net_spec")
+    with op.batch_alter_table("br_net_ns_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_br_net_ns_spec_node_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_br_net_ns_spec_node_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_br_net_ns_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_br_net_ns_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_br_net_ns_spec_br_net_id_node_id",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_br_net_ns_spec_br_net_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_br_net_ns_spec_br_net_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("br_net_ns_spec")
     with op.batch_alter_table("audit_log", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_audit_log_user_id_created_at"))
         batch_op.drop_index(

@@ -1,0 +1,1 @@
+"""Bridged networks, which guests' interfaces are on."""

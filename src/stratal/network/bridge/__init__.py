@@ -1,0 +1,1 @@
+"""Bridges: a network's part on one node."""

@@ -1,0 +1,1 @@
+"""Interfaces of nodes that guests' traffic can leave by."""

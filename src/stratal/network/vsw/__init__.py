@@ -1,0 +1,1 @@
+"""Virtual switches: what networks have in common, above all their uplinks."""
