@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Builds the guest for tests and demo, once, and prints where it is.
 
-    tools/guest/build.py            {"vmlinux": "/…", "vmlinuz": "/…", "initramfs": "/…", "disk": "/…"}
+    tools/guest/build.py            {"disk": "/…", "vmlinux": "/…", …, "command_line": "…"}
 
-Needs apt, gcc with libc6-dev, mke2fs and qemu-img, which tools/setup installs for `test` and `demo`; no rights of
-root. Packages are kept in .cache/guest/packages; to build from newer ones, remove .cache/guest.
+`disk` boots by itself, with BIOS and with UEFI. Or QEMU starts `vmlinux` (for UEFI, `vmlinuz`) with
+`initramfs` and `command_line`. What the guest can be asked is in tests/guest/control.py.
+
+Needs apt, gcc with libc6-dev, mke2fs and qemu-img, which tools/setup installs for `test` and `demo`; no
+rights of root. Packages are kept in .cache/guest/packages; to build from newer ones, remove .cache/guest.
 """
 
 import fcntl
@@ -33,12 +36,13 @@ def main() -> int:
     except BuildFailed as error:
         print(f"the guest could not be built: {error}", file=sys.stderr)
         return 1
-    print(json.dumps({name: str(directory / file) for name, file in FILES.items()}))
+    files = {name: str(directory / file) for name, file in FILES.items()}
+    print(json.dumps({**files, "command_line": f"console=ttyS0 {kernel.QUICK_BOOT}"}))
     return 0
 
 
 def build(cache: Path) -> Path:
-    """The directory of the files; made when these sources were not built yet. Processes that both want it take turns."""
+    """The directory of the files, made when these sources were not built yet. Processes take turns."""
     cache.mkdir(parents=True, exist_ok=True)
     built = cache / _fingerprint()
     with (cache / "lock").open("w") as lock:
@@ -50,6 +54,8 @@ def build(cache: Path) -> Path:
                 shutil.rmtree(other)
         with tempfile.TemporaryDirectory(prefix=".build-", dir=cache) as scratch:
             _build(Packages(cache / "packages"), Path(scratch))
+            for file in (Path(scratch) / "result").iterdir():
+                file.chmod(0o444)  # shared: an overlay goes on the disk, or a copy is made
             (Path(scratch) / "result").rename(built)
     return built
 

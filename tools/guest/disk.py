@@ -7,11 +7,14 @@
 No rights of root: the file systems are made in plain files.
 """
 
+import gzip
 import os
 import shutil
 import struct
 import subprocess
 from pathlib import Path
+
+from kernel import QUICK_BOOT
 
 PACKAGES = ("syslinux", "syslinux-common", "mtools", "systemd-boot-efi")
 DATA_LABEL = "stratal-data"
@@ -22,7 +25,7 @@ _BOOT_START, _BOOT_SIZE = 1 * _MIB, 62 * _MIB
 _DATA_START, _DATA_SIZE = 64 * _MIB, 64 * _MIB
 _DISK_SIZE = 128 * _MIB
 
-_COMMAND_LINE = f"console=tty0 console=ttyS0 quiet stratal.data={DATA_LABEL} stratal.shell=tty1"
+_COMMAND_LINE = f"console=tty0 console=ttyS0 {QUICK_BOOT} stratal.data={DATA_LABEL} stratal.shell=tty1"
 _SYSLINUX = f"""\
 DEFAULT stratal
 PROMPT 0
@@ -73,8 +76,9 @@ def _boot_partition(result: Path, packages: Path, scratch: Path) -> Path:
     _write(tree / "loader/entries/stratal.conf", _ENTRY)
     (tree / "EFI/BOOT").mkdir(parents=True)
     shutil.copyfile(packages / "usr/lib/systemd/boot/efi/systemd-bootx64.efi", tree / "EFI/BOOT/BOOTX64.EFI")
-    for name in ("vmlinuz", "initramfs"):
-        shutil.copyfile(result / name, tree / name)
+    shutil.copyfile(result / "vmlinuz", tree / "vmlinuz")
+    # The BIOS reads slower than the kernel unpacks; xz would be the other way round.
+    (tree / "initramfs").write_bytes(gzip.compress((result / "initramfs").read_bytes(), 9, mtime=0))
     for path in [*tree.rglob("*"), tree]:
         os.utime(path, (_EPOCH, _EPOCH))
     environment = {

@@ -22,7 +22,21 @@ PACKAGES = (
 )
 _LIBRARIES = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")
 _LOADER = "lib64/ld-linux-x86-64.so.2"
-_FOLDERS = ("bin", "dev", "data", "etc", "mnt", "proc", "run", "sbin", "sys", "tmp", "usr/bin", "usr/sbin", "var")
+_FOLDERS = (
+    "bin",
+    "dev",
+    "data",
+    "etc",
+    "mnt",
+    "proc",
+    "run",
+    "sbin",
+    "sys",
+    "tmp",
+    "usr/bin",
+    "usr/sbin",
+    "var",
+)
 _NEEDED = re.compile(r"\(NEEDED\).*\[(.+)\]")
 
 
@@ -72,7 +86,9 @@ def _add_programs(packages: Path, root: Path) -> None:
         (root / program).unlink(missing_ok=True)  # busybox's own, which knows less
         shutil.copy2(packages / program, root / program)
     while pending:
-        listed = subprocess.run(["readelf", "--dynamic", pending.pop()], capture_output=True, text=True, check=True)
+        listed = subprocess.run(
+            ["readelf", "--dynamic", pending.pop()], capture_output=True, text=True, check=True
+        )
         for name in _NEEDED.findall(listed.stdout):
             if name not in added:
                 added.add(name)
@@ -93,7 +109,7 @@ def _add_modules(kernel_root: Path, root: Path) -> None:
     folder.mkdir(parents=True)
     files = kernel.module_files(kernel_root)
     for file in files:
-        shutil.copyfile(file, folder / file.name)
+        (folder / file.name).write_bytes(kernel.unsigned(file.read_bytes()))
     (folder / "order").write_text("".join(f"/lib/modules/{file.name}\n" for file in files))
 
 
@@ -109,8 +125,10 @@ def _archive(root: Path) -> bytes:
         else:
             mode = 0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644
             entries.append(_entry(name, stat.S_IFREG | mode, path.read_bytes(), number))
-    # A folder's entry comes before those in it, by the order of names; the console's is moved behind its folder's.
-    entries.insert(next(i for i, entry in enumerate(entries) if entry[110:114] == b"dev\0") + 1, entries.pop(0))
+    # By the order of names, a folder comes before what is in it; the console has to go behind its folder.
+    entries.insert(
+        next(i for i, entry in enumerate(entries) if entry[110:114] == b"dev\0") + 1, entries.pop(0)
+    )
     return b"".join(entries) + _entry("TRAILER!!!", 0)
 
 
@@ -118,7 +136,7 @@ def _entry(
     name: str, mode: int, data: bytes = b"", number: int = 1, device: tuple[int, int] = (0, 0)
 ) -> bytes:
     encoded = name.encode() + b"\0"
-    # inode, mode, uid, gid, links, time, size, device (2), device it stands for (2), length of the name, checksum
+    # inode, mode, uid, gid, links, time, size, its device (2), the device it is (2), length of name, checksum
     fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(encoded), 0)
     header = b"070701" + b"".join(b"%08x" % field for field in fields) + encoded
     return _padded(header) + _padded(data)

@@ -37,6 +37,9 @@ MODULES = (
     "efivarfs",
 )
 
+#: Words for the command line that leave out what a guest of a few minutes can do without: 0.3 s under TCG.
+QUICK_BOOT = "quiet mitigations=off nokaslr cryptomgr.notests audit=0 rcupdate.rcu_expedited=1"
+
 # Offsets in the kernel's first sectors: Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header".
 _SETUP_SECTORS = 0x1F1
 _PAYLOAD_OFFSET = 0x248
@@ -52,7 +55,7 @@ def vmlinuz(package_root: Path) -> Path:
 
 
 def vmlinux(image: bytes) -> bytes:
-    """The kernel uncompressed, which QEMU starts by its PVH entry: unpacking it in the guest takes 3 s under TCG."""
+    """The kernel uncompressed, for its PVH entry: unpacking it in the guest takes 3 s under TCG."""
     offset, length = struct.unpack_from("<II", image, _PAYLOAD_OFFSET)
     start = (image[_SETUP_SECTORS] + 1) * 512 + offset
     payload = image[start : start + length]
@@ -60,6 +63,18 @@ def vmlinux(image: bytes) -> bytes:
         raise BuildFailed("the kernel is not compressed by xz, as Debian 12's is")
     # Four bytes with the size follow the xz stream, which is why lzma.decompress() would not do.
     return lzma.LZMADecompressor(lzma.FORMAT_XZ).decompress(payload)
+
+
+def unsigned(module: bytes) -> bytes:
+    """A module without its signature, which the kernel can do without: all take 0.4 s to verify under TCG.
+
+    The signature's length is in the twelve bytes before the mark: struct module_signature of the kernel.
+    """
+    mark = b"~Module signature appended~\n"
+    if not module.endswith(mark):
+        return module
+    (length,) = struct.unpack(">8xI", module[-len(mark) - 12 : -len(mark)])
+    return module[: -len(mark) - 12 - length]
 
 
 def module_files(package_root: Path) -> list[Path]:
