@@ -193,12 +193,11 @@ class Chains(Points):
 
     @patient
     def _look(self, goal: _Goal) -> tuple[Found, BlockJob | None]:
+        if goal.target not in self.live(goal.machine).domain.disks:
+            raise DeviceNotFound(machine=goal.machine, device=goal.target)
         # The job first: one that ends in between shows as the new chain, never as neither.
         job = self._job(goal.machine, goal.target)
-        found = self.live(goal.machine)
-        if goal.target not in found.domain.disks:
-            raise DeviceNotFound(machine=goal.machine, device=goal.target)
-        return found, job
+        return self.live(goal.machine), job
 
     def _job(self, machine: MachineId, target: str) -> BlockJob | None:
         libvirt = binding.module()

@@ -9,10 +9,11 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from stratal.compute.domain import FileImage, MachineId, PowerState, rules, writing
+from stratal.compute.domain import AgentState, FileImage, MachineId, PowerState, rules, writing
 from stratal.compute.domain.reading import Undo
 from stratal.compute.drivers.contract import HOLD_SECONDS
 from stratal.compute.drivers.errors import (
+    AgentUnavailable,
     ChainDiffers,
     DeviceNotFound,
     HoldExpired,
@@ -155,7 +156,8 @@ class Points(Agent):
     def _begin(self, machine: MachineId, *, quiesce: bool, seconds: float) -> None:
         found = self.live(machine)
         if quiesce:
-            # Marked by ourselves if this is a repetition; a hold of a killed process is `settle`'s.
+            if found.domain.agent is AgentState.DISCONNECTED:
+                raise AgentUnavailable(machine=machine, reason="it is not connected")
             self.mark(machine, Undo.THAW)
             self.freeze(machine, seconds=seconds)
             return
