@@ -113,6 +113,15 @@ KINDS: Mapping[str, Verbs] = MappingProxyType(
             "delete": {**_SECURITY, **_OWN},
         },
         "application_credential": {"list": _OWN, "show": _OWN, "create": _OWN, "delete": _OWN},
+        "virtual_machine": {
+            "list": _TENANT_READ,
+            "show": _TENANT_READ,
+            **dict.fromkeys(("create", "update", "delete", "clone", "flatten", "rollback"), _TENANT_WRITE),
+            **dict.fromkeys(("start", "stop", "reboot", "verify-gpasswd"), _TENANT_WRITE),
+            # nodes are the installation's affair
+            "migrate": _ADMIN,
+            "failure-migrate": _ADMIN,
+        },
         "event": {
             "list": _TENANT_READ,
             "show": _TENANT_READ,
