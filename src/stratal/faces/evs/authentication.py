@@ -23,13 +23,15 @@ class Authentication:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def by_token(self, transaction: Transaction, token: str, *, client_ip: str, request_id: str) -> Access:
+    def by_token(
+        self, transaction: Transaction, token: str, *, base: str, client_ip: str, request_id: str
+    ) -> Access:
         try:
             access, must_change = self._services.identity.tokens.authenticate(
                 transaction, token, client_ip=client_ip, request_id=request_id
             )
         except Unauthenticated:
-            raise unauthenticated() from None
+            raise unauthenticated(base) from None
         if must_change:
             raise Fault(401, "The password is expired and needs to be changed for this user.")
         return access

@@ -126,7 +126,8 @@ class Dispatcher:
         def find(transaction: Transaction) -> Access:
             if not token:
                 return self._authentication.by_signature(transaction, signed, project=project, **who)
-            access = self._authentication.by_token(transaction, token, **who)
+            base = self._base(request)
+            access = self._authentication.by_token(transaction, token, base=base, **who)
             if project is not None:
                 self._authentication.check_project(transaction, access, project)
             return access

@@ -135,7 +135,6 @@ VOLUME_STATUS: Final[ColumnElement[str]] = case(
     (_attachment(), _V.RESERVED.value),
     # what a machine of this Stratal has as its disk is in use, whether or not it runs
     (_volume_seen.vm_disk_id.is_not(None), _V.IN_USE.value),
-    (_volume_seen.mapping_num > 0, _V.IN_USE.value),
     else_=_V.AVAILABLE.value,
 )
 
