@@ -45,6 +45,13 @@ class GuestDisk:
         except _PASSES as error:
             raise self._busy(str(error)) from error
 
+    def flush(self) -> None:
+        try:
+            with self._hypervisor.hold(self._machine):
+                pass  # QEMU flushes all disks when it stops the processors
+        except _PASSES as error:
+            raise self._busy(str(error)) from error
+
     def resize(self, size_bytes: int) -> None:
         try:
             self._hypervisor.resize_disk(self._machine, self._target, size_bytes=size_bytes)

@@ -208,7 +208,12 @@ class OpenDisk(Protocol):
 
     def pull(self, *, base: str | None, operation: Operation) -> None:
         """Copy what lies above `base` into the file that the guest writes to, which then hangs on `base`;
-        None: on nothing. Takes up a job that is running already."""
+        None: on nothing. Takes up a job that is running already. What was copied may be lost with the guest
+        until `flush`."""
+        ...
+
+    def flush(self) -> None:
+        """Return when all that the guest's files are meant to hold survives a kill of its QEMU."""
         ...
 
     def resize(self, size_bytes: int) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from stratal.storage.drivers.contract import LayerId, LayerInfo
 from stratal.storage.drivers.errors import BackendUnavailable, LayerDamaged, LayerNotFound
-from stratal.storage.drivers.qcow2.place import ABSORBED, LAYER, NEW, RAW, Place, split
+from stratal.storage.drivers.qcow2.place import ABSORBED, ALIAS, LAYER, NEW, RAW, Place, split
 from stratal.storage.images.facts import ImageRefused
 from stratal.storage.images.qcow2 import Qcow2Header, read_header
 from stratal.storage.images.reading import open_image
@@ -158,8 +158,8 @@ class Chains:
         """Every file that is a layer or a part of one."""
         files: dict[str, LayerFile] = {}
         for name in names:
-            _, suffix = split(name) or ("", "")
-            if suffix in (LAYER, RAW):
+            layer, suffix = split(name) or ("", "")
+            if suffix in (LAYER, RAW) and not self.is_alias(LayerId(layer)):
                 with suppress(FileNotFoundError):  # merged or removed since it was listed
                     files[name] = self.load(name)
         return files
@@ -211,11 +211,17 @@ class Chains:
 
     def heir(self, layer: LayerId) -> LayerId | None:
         """The layer that an absorbed one is a part of, where its mark says so."""
+        return LayerId(self._mark(layer).removeprefix(ALIAS)) or None
+
+    def is_alias(self, layer: LayerId) -> bool:
+        """Whether the name of an absorbed layer is no more than what guests and headers know its heir by."""
+        return self._mark(layer).startswith(ALIAS)
+
+    def _mark(self, layer: LayerId) -> str:
         try:
-            text = self._place.path(layer, ABSORBED).read_text()
+            return self._place.path(layer, ABSORBED).read_text()
         except FileNotFoundError:
-            return None
-        return LayerId(text) if text else None
+            return ""
 
     def _inherited(self, layer: LayerId, named: str) -> str:
         """The file that one hangs on which names this one."""

@@ -8,7 +8,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Container, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -275,7 +275,9 @@ class Qcow2Driver:
                         raise LayerHasChildren(layer=parent, children=", ".join(others))
                     self._merges.mark_absorbed(below[0], into)
                 self._settle(into, direction, operation, keep, disk)
-                self._end_absorption(parent)
+                self._end_absorption(parent, disk)
+            if disk is not None:
+                self._tidy(into, disk)
 
         return Operation(f"absorb {parent} into {into}", body)
 
@@ -283,6 +285,7 @@ class Qcow2Driver:
         def body(operation: Operation) -> None:
             with self._locks.hold(working_on(layer), using(layer)) as keep:
                 self._settle(layer, Direction.DOWN, operation, keep, disk)
+            self._tidy(layer, disk)
 
         return Operation(f"settle {layer}", body)
 
@@ -301,7 +304,7 @@ class Qcow2Driver:
                 elif stop > 1 and disk is not None:
                     self._lending.pull(files, stop, disk, operation)
                     for file in own_files(files)[1:]:
-                        self._lending.discard(file.layer)
+                        self._lending.discard(file.layer, disk)
 
         return Operation(f"flatten {layer}", body)
 
@@ -415,7 +418,13 @@ class Qcow2Driver:
             return False
         return True
 
-    def _end_absorption(self, layer: LayerId) -> bool:
+    def _tidy(self, layer: LayerId, disk: OpenDisk | None) -> None:
+        """Remove the files of absorbed layers that have come into this one, as far as nobody has them."""
+        for absorbed in self._lending.absorbed_into({layer}):
+            with suppress(LayerBusy), self._locks.hold(working_on(absorbed)):
+                self._end_absorption(absorbed, disk)
+
+    def _end_absorption(self, layer: LayerId, disk: OpenDisk | None = None) -> bool:
         """Do what is left of the merge in which this layer went away. The caller works on the layer.
 
         False while its name is still in use.
@@ -423,12 +432,14 @@ class Qcow2Driver:
         path = self._place.path(layer)
         if not path.with_suffix(ABSORBED).exists():
             return True
+        if disk is None:
+            self._lending.hang_again(layer)
         children = self._chains.children(layer) if path.exists() else []
         for child in children:
             with self._locks.hold(working_on(child), using(child)) as keep:
                 operation = Operation(f"finish absorbing {layer}", lambda _: None)
                 self._settle(child, Direction.DOWN, operation, keep)
-        return bool(children) or self._lending.discard(layer)
+        return bool(children) or self._lending.discard(layer, disk)
 
 
 def _position(files: list[LayerFile], layer: LayerId) -> int | None:

@@ -4,10 +4,14 @@ A guest's QEMU moves the data of a merge, and goes on by the name of the file th
 that is the file of the absorbed layer below: it gets the heir's name as a second one (a hard link, which
 takes the place of the heir's old file), and keeps its own for as long as a guest or a header knows it by
 that. So a kill at any instant leaves every name right.
+
+Up, QEMU names the layer below in the header before it has written its tables (7.2; there is no way to make it
+flush between): a kill then would lose what was copied. So the absorbed file stays until the guest's files
+are flushed, and where its guest has ended meanwhile, the heir is hung on it again: what it copied hides it.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +22,7 @@ from stratal.storage.drivers.errors import LayerBusy
 from stratal.storage.drivers.qcow2.chain import Chains, LayerFile
 from stratal.storage.drivers.qcow2.locks import Locks, opened_by_qemu
 from stratal.storage.drivers.qcow2.merge import Merges
-from stratal.storage.drivers.qcow2.place import LAYER, RAW, Place, split
+from stratal.storage.drivers.qcow2.place import ABSORBED, LAYER, RAW, Place, split
 
 
 class Lending:
@@ -32,6 +36,7 @@ class Lending:
 
     def addresses(self, layer: LayerId) -> tuple[Location, ...]:
         """Every file that a guest opens with the layer, by the names that the headers know them by."""
+        self._rehang(layer)
         files = self._chains.chain(layer)
         if self._locks.worked_on({file.layer for file in files}):
             raise LayerBusy(layer=layer, reason="work on one of its files has not ended")
@@ -69,6 +74,8 @@ class Lending:
     ) -> None:
         """Merge the absorbed file that the chain's first file hangs on into that, through the guest."""
         into, base = files[0], files[1]
+        for absorbed in self.absorbed_into({into.layer}):
+            self._note_alias(absorbed)
         chain = disk.chain()
         top, bottom = _known(into.path, chain), _known(base.path, chain)
         if bottom is None:
@@ -83,6 +90,7 @@ class Lending:
             with operation.phase("commit"):
                 disk.commit(top=chain[top], base=chain[bottom], operation=operation)
         self._merges.take_place(base, into)
+        self._note_alias(base.layer)
 
     def pull(self, files: Sequence[LayerFile], stop: int, disk: OpenDisk, operation: Operation) -> None:
         """Copy what lies between a chain's first file and its `stop`-th into it, through the guest."""
@@ -98,17 +106,63 @@ class Lending:
         with operation.phase("pull"):
             disk.pull(base=base, operation=operation)
 
-    def discard(self, layer: LayerId) -> bool:
+    def discard(self, layer: LayerId, disk: OpenDisk | None) -> bool:
         """Remove the file of an absorbed layer that serves no layer any more; False while a guest or a
-        header knows a file by its name."""
+        header knows a file by its name, or may have copied it without a flush."""
         path = self._place.path(layer)
         if path.exists():
+            self._note_alias(layer)
             if opened_by_qemu(path):
                 return False
+            heir = self._copied_to(layer)
+            if heir is not None and opened_by_qemu(heir):
+                if disk is None:
+                    return False
+                disk.flush()
             for file in self._chains.naming(path.name):
                 self._straighten(file)
         self._merges.discard(path)
         return True
+
+    def hang_again(self, layer: LayerId) -> bool:
+        """Hang the heir of an absorbed layer on it once more, if a guest that has ended may have copied it
+        without a flush. Whether that was done."""
+        heir = self._copied_to(layer)
+        if heir is None or opened_by_qemu(heir):
+            return False
+        file, below = self._chains.load(heir.name), self._chains.load(self._place.path(layer).name)
+        self._merges.rename_below(file, below)
+        return True
+
+    def absorbed_into(self, layers: Collection[LayerId]) -> list[LayerId]:
+        """The absorbed layers whose heirs these are."""
+        names = (split(name) for name in self._place.names())
+        absorbed = (parts[0] for parts in names if parts is not None and parts[1] == ABSORBED)
+        return [each for each in absorbed if self._chains.heir(each) in layers]
+
+    def _copied_to(self, layer: LayerId) -> Path | None:
+        """The heir's file, where it neither hangs on the absorbed file nor is that file itself."""
+        if self._chains.is_alias(layer):
+            return None
+        heir, path = self._chains.heir(layer), self._place.path(layer)
+        file = None if heir is None else self._place.path(heir)
+        if file is None or not file.exists() or not path.exists() or os.path.samefile(file, path):
+            return None
+        return None if self._chains.load(file.name).backing == path.name else file
+
+    def _note_alias(self, layer: LayerId) -> None:
+        """Mark the name of a file that has its heir's place by now. Idempotent."""
+        heir, path = self._chains.heir(layer), self._place.path(layer)
+        if heir is None or self._chains.is_alias(layer):
+            return
+        file = self._place.path(heir)
+        if path.exists() and file.exists() and os.path.samefile(path, file):
+            self._merges.mark_alias(path, heir)
+
+    def _rehang(self, layer: LayerId) -> None:
+        layers = {file.layer for file in self._chains.chain(layer)}
+        for absorbed in self.absorbed_into(layers):
+            self.hang_again(absorbed)
 
     def _straighten(self, file: LayerFile) -> None:
         """Let a header name what its file hangs on by that layer's own name. Raises LayerBusy."""

@@ -33,12 +33,13 @@ from stratal.storage.drivers.qcow2.duplicate import duplicate
 from stratal.storage.drivers.qcow2.export import Exports
 from stratal.storage.drivers.qcow2.extents import Mapped, without
 from stratal.storage.drivers.qcow2.locks import Locks, opened_by_qemu, unwritten_by_qemu
-from stratal.storage.drivers.qcow2.place import ABSORBED, NEW, Place, sync_path
+from stratal.storage.drivers.qcow2.place import ABSORBED, ALIAS, NEW, Place, sync_path
 from stratal.storage.drivers.qcow2.pull import Target, pull
 from stratal.storage.drivers.qcow2.tools import Tools
 from stratal.storage.images.tool import ToolStopped, Watch
 
 _MARK = Effect("qcow2.merge.mark")
+_ALIAS = Effect("qcow2.merge.alias")
 _OPEN_UP = Effect("qcow2.merge.open_up")
 _GROW = Effect("qcow2.merge.grow")
 _COMMIT = Effect("qcow2.merge.commit")
@@ -63,12 +64,20 @@ class Merges:
 
     def mark_absorbed(self, parent: LayerFile, heir: LayerId) -> None:
         """From here on `parent` is a part of `heir`, which alone hangs on it. Idempotent, durable."""
-        written = parent.path.with_suffix(NEW)
         with self._place.guard("mark a layer as absorbed"), _MARK:
-            written.write_text(heir)
-            sync_path(written)
-            os.rename(written, parent.path.with_suffix(ABSORBED))
-            self._place.sync()
+            self._write_mark(parent.path, heir)
+
+    def mark_alias(self, path: Path, heir: LayerId) -> None:
+        """From here on the file's name is no more than another one of the heir. Idempotent, durable."""
+        with self._place.guard("mark a name"), _ALIAS:
+            self._write_mark(path, ALIAS + heir)
+
+    def _write_mark(self, path: Path, text: str) -> None:
+        written = path.with_suffix(NEW)
+        written.write_text(text)
+        sync_path(written)
+        os.rename(written, path.with_suffix(ABSORBED))
+        self._place.sync()
 
     def take_in(self, files: list[LayerFile], direction: Direction, operation: Operation, keep: int) -> None:
         """Merge the absorbed file that the chain's first file hangs on into that."""

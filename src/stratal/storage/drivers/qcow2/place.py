@@ -1,7 +1,8 @@
 """The directory that holds the layers: its names, its errors, and what makes changes in it durable.
 
     <layer>.qcow2      a layer, or, if <layer>.absorbed is there too, a part of the layer that hangs on it
-    <layer>.absorbed   the layer of this name is no layer any more; its file still serves the one above it
+    <layer>.absorbed   the layer of this name is no layer any more; its file still serves the one above it,
+                       whose name this holds; or, where it says so, it is but another name of that one's file
     <layer>.raw        a raw image that was taken over in place, private to the layer that hangs on it
     <layer>.new        something that is being made; worthless once nobody holds the layer's WORK lock
     .stratal-layers    marks the place and carries the locks; without it nothing is believed, for an
@@ -23,6 +24,8 @@ from stratal.storage.drivers.contract import LayerId
 from stratal.storage.drivers.errors import BackendUnavailable, NoSpace
 
 LAYER, ABSORBED, RAW, NEW = ".qcow2", ".absorbed", ".raw", ".new"
+ALIAS = "alias "
+"""Begins the text of a mark that says that the name is but another one of its heir."""
 _MARK = ".stratal-layers"
 _LONGEST_NAME = 1023
 """What qcow2 stores as the name of a backing file."""
