@@ -1,4 +1,4 @@
-"""The endpoints that the reference lists for the base: topology, labels, identity, operations."""
+"""The endpoints that the reference lists for the base: topology, labels, identity, operations, networks."""
 
 import json
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ RESOURCES = frozenset(
             "events",
             "audit-logs",
         ),
+        *("nics", "vsws", "br-nets", "br-net-nss", "bridges", "l3-nets"),
         *("users", "roles", "projects", "tokens", "rsa-keys", "settings", "version", "license-summary"),
     )
 )

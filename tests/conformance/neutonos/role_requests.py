@@ -65,8 +65,14 @@ def _target(world: World, plural: str, rule: Rule, caller: Caller) -> int:
             return world.make(plural, project=project, label_key_id=world.make("label-keys", project=project))
         case "os-releases":
             return world.root.get("/os-releases").json()["items"][0]["metadata"]["id"]
-        case "bs-policies":
+        case "bs-policies" | "vsws":
             return world.make(plural)
+        case "br-nets":
+            return world.network(project)
+        case "nics":
+            return world.nic()
+        case "bridges" | "br-net-nss" | "l3-nets":
+            return world.part_of_network(plural)
         case "bs-volumes":
             return world.volume(project)
         case "bs-snaps":
@@ -108,6 +114,10 @@ def _spec(world: World, rule: Rule, caller: Caller) -> dict[str, Any]:
                 "resource_type": "label_key",
                 "resource_ids": [world.make("label-keys", project=project)],
             }
+        case "POST /br-nets":
+            return {**named, "vsw_id": world.make("vsws"), "vlan_id": 0}
+        case "POST /vsws/{id}/:attach-nics" | "POST /vsws/{id}/:detach-nics":
+            return {"nic_ids": [world.nic()]}
         case "POST /bs-volumes":
             return {**named, "bs_policy_id": world.policy(), "size_mb": 1}
         case "POST /bs-snaps":

@@ -84,10 +84,26 @@ def _rules() -> list[Rule]:
         add(f"GET {path}", common, 200, 200, 200, 200, 200, 200, 200, 401)
     for endpoint in ("POST /bs-policies", "PATCH /bs-policies/{id}", "DELETE /bs-policies/{id}"):
         add(endpoint, common, 202, 403, 403, 403, 403, 403, 403, 401)
+    for plural in ("nics", "bridges", "br-net-nss", "l3-nets"):
+        add(f"GET /{plural}", common, 200, 200, 200, 403, 403, 403, 403, 401)
+        add(f"GET /{plural}/{{id}}", common, 200, 200, 200, 403, 403, 403, 403, 401)
+    # whoever makes a network names a switch
+    for path in ("/vsws", "/vsws/{id}"):
+        add(f"GET {path}", common, 200, 200, 200, 200, 200, 200, 200, 401)
+    for endpoint in (
+        "POST /vsws",
+        "PATCH /vsws/{id}",
+        "DELETE /vsws/{id}",
+        "POST /vsws/{id}/:attach-nics",
+    ):
+        add(endpoint, common, 202, 403, 403, 403, 403, 403, 403, 401)
+    # 400: the card is in no switch
+    add("POST /vsws/{id}/:detach-nics", common, 400, 403, 403, 403, 403, 403, 403, 401)
+
     add("GET /settings", common, 200, 200, 200, 403, 403, 403, 403, 401)
     add("PATCH /settings", common, 202, 403, 403, 403, 403, 403, 403, 401)
 
-    for plural in ("label-keys", "label-values", "bs-volumes", "bs-snaps", "vm-images"):
+    for plural in ("label-keys", "label-values", "bs-volumes", "bs-snaps", "vm-images", "br-nets"):
         add(f"GET /{plural}", common, 200, 403, 200, 200, 200, 200, 403, 401)
         add(f"POST /{plural}", own, 202, 403, 403, 202, 202, 403, 403, 401)
         add(f"GET /{plural}/{{id}}", own, 200, 403, 200, 200, 200, 200, 403, 401)
@@ -106,6 +122,7 @@ def _rules() -> list[Rule]:
         "POST /bs-volumes/{id}/:rollback",
         "PATCH /bs-snaps/{id}",
         "PATCH /vm-images/{id}",
+        "PATCH /br-nets/{id}",
         "POST /vm-images/{id}/:upload",
     ):
         add(endpoint, own, 202, 403, 403, 202, 202, 403, 403, 401)

@@ -100,6 +100,25 @@ class World:
     def snapshot(self, volume: int, project: int) -> int:
         return self._active("bs-snaps", project, bs_volume_id=volume)
 
+    def network(self, project: int, **spec: object) -> int:
+        return self._active("br-nets", project, vsw_id=self.make("vsws"), vlan_id=0, **spec)
+
+    def part_of_network(self, plural: str) -> int:
+        """A bridge, a namespace or a subnet."""
+        network = self.network(self.project_a, cidr="10.1.2.0/24")
+        found = self.root.get(f"/{plural}", params={"q": f"spec.br_net_id:{network}"}).json()["items"]
+        return found[0]["metadata"]["id"]
+
+    def nic(self) -> int:
+        """A network card that is in no switch."""
+        for nic in self.root.get("/nics").json()["items"]:
+            switch = nic["spec"].get("vsw_id")
+            if switch is None:
+                return nic["metadata"]["id"]
+            spec = {"nic_ids": [nic["metadata"]["id"]]}
+            assert self.root.post(f"/vsws/{switch}/:detach-nics", json={"spec": spec}).status_code == 202
+        return self.nic()
+
     def _active(self, plural: str, project: int, **spec: object) -> int:
         made = self.in_project(project).create(plural, name=self.name(), **spec)
         return made["metadata"]["id"]

@@ -26,6 +26,11 @@ ADDED: dict[str, str] = {
     "Rack.update.height_u": "as for create",
     "Chassis.create.height_u": "the spec has it, and nothing else could set it",
     "Chassis.update.height_u": "as for create",
+    **{
+        f"BrNet.{part}.{name}": "a network's subnet: the reference has no way to make an l3-net"
+        for part in ("spec", "create", "update")
+        for name in ("cidr", "gateway", "dhcp", "dns_servers")
+    },
     "Event.project_id": "who may see an event is decided by its project",
     "AuditLog.request_id": "finds the lines in the log, and the answer that the client got",
     "AuditLog.created_at": "every record has one; lists are ordered by it",
@@ -103,8 +108,9 @@ def test_spec_and_status_have_the_fields_of_the_reference(plural: str, part: str
     schema = f"{kind}{part.capitalize()}"
     fields = of_part(plural, part)
     assert set(properties(schema)) == expected(kind, part, set(fields))
-    for name, shape in properties(schema).items():
-        assert matches(shape, fields[name][0]), f"{schema}.{name}: {shape}"
+    for name, (type_, _) in fields.items():
+        shape = properties(schema).get(name)
+        assert shape is None or matches(shape, type_), f"{schema}.{name}: {shape}"
 
 
 @pytest.mark.parametrize("part", ["spec", "status"])
@@ -188,6 +194,8 @@ BODY_OF = {
     "{id}/:add-user": "AddUser",
     "{id}/:remove-user": "RemoveUser",
     "{id}/:switch-chassis": "SwitchChassis",
+    "{id}/:attach-nics": "SwitchNics",
+    "{id}/:detach-nics": "SwitchNics",
     "{id}/:attach": "Labelling",
     "{id}/:detach": "Labelling",
 }

@@ -17,6 +17,7 @@ from running_server import running_server
 pytestmark = pytest.mark.xdist_group("role walk")
 
 DOCUMENT = json.loads((Path(__file__).parents[3] / "docs/openapi/neutonos.json").read_text())
+NETWORK = ("nics", "vsws", "bridges", "br-net-nss", "l3-nets")
 PROJECT_CALLERS = (Caller.ADMIN, Caller.MEMBER, Caller.OBSERVER)
 MISSING = 987_654_321
 
@@ -39,7 +40,7 @@ def test_the_table_has_what_is_the_callers_and_what_is_not_wherever_there_are_su
     for rule in RULES:
         targets[rule.endpoint].add(rule.target)
     topology = ("data-centers", "rooms", "racks", "chassises", "nodes")
-    whole_installation = (*topology, "roles", "os-releases", "bs-policies")
+    whole_installation = (*topology, "roles", "os-releases", "bs-policies", *NETWORK)
     for endpoint, known in targets.items():
         if "{id}" in endpoint and endpoint.split("/")[1] not in whole_installation:
             assert known & {Target.OWN, Target.FELLOW}, endpoint
