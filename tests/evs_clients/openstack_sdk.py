@@ -30,10 +30,10 @@ snapshot = block.create_snapshot(name="sdk-s", volume_id=volume.id, metadata={"x
 snapshot = block.wait_for_status(snapshot, status="available", failures=["error"], interval=1, wait=30)
 seen["snapshot"] = [snapshot.name, snapshot.metadata, snapshot.size]
 block.set_volume_metadata(volume, c="d")
-seen["metadata"] = block.get_volume_metadata(volume).metadata
+seen["metadata"] = dict(block.get_volume_metadata(volume).metadata)
 block.delete_volume_metadata(volume, ["a"])
 block.extend_volume(volume, 2)
-seen["size"] = settle(volume).size
+seen["size"] = settle(block.get_volume(volume)).size
 block.delete_snapshot(snapshot)
 block.wait_for_delete(snapshot, interval=1, wait=30)
 again = block.create_snapshot(name="sdk-t", volume_id=volume.id)

@@ -8,7 +8,16 @@ from stratal.faces.evs.call import Endpoint
 from stratal.faces.evs.huawei import snapshots as huawei_snapshots
 from stratal.faces.evs.huawei import volumes as huawei_volumes
 from stratal.faces.evs.identity import administration, credentials, tokens
-from stratal.faces.evs.volume import attachments, discovery, limits, snapshots, types, volumes
+from stratal.faces.evs.volume import (
+    attachments,
+    discovery,
+    groups,
+    limits,
+    qos,
+    snapshots,
+    types,
+    volumes,
+)
 
 _ALSO_V2: Final = (
     "/v3/volumes",
@@ -44,6 +53,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
             *limits.ENDPOINTS,
         )
     ),
+    *groups.ENDPOINTS,
+    *qos.ENDPOINTS,
     *huawei_volumes.ENDPOINTS,
     *huawei_snapshots.ENDPOINTS,
 )

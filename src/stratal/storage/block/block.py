@@ -5,6 +5,7 @@ from stratal.storage.block.attachments import Attachments
 from stratal.storage.block.groups import Groups
 from stratal.storage.block.jobs import Jobs
 from stratal.storage.block.limits import LimitService
+from stratal.storage.block.qos import Qos
 from stratal.storage.block.snapshots import BlockSnapshots
 from stratal.storage.block.transfers import Transfers
 from stratal.storage.block.types import VolumeTypes
@@ -34,3 +35,4 @@ class Block:
         self.transfers = Transfers(self.volumes, volumes, snapshots, self.limits, quota)
         self.groups = Groups(self.volumes, self.snapshots, self.limits)
         self.jobs = Jobs()
+        self.qos = Qos()

@@ -247,7 +247,7 @@ class Groups:
 
     # -- moments -------------------------------------------------------------------------------------
 
-    def list_snapshots(
+    def all_snapshots(
         self, transaction: Transaction, access: Access, *, all_projects: bool = False
     ) -> list[GroupSnapshot]:
         rows = _rows(transaction, GROUP_SNAPSHOT, access, all_projects)

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, delete, exists, func, literal, or_, select
 from stratal.kernel.access import Access, Reach
 from stratal.kernel.errors import Conflict, Invalid, NotFound
 from stratal.kernel.transaction import Transaction
-from stratal.storage.block.model import QOS, TYPE_ACCESS, TYPE_TRAITS
+from stratal.storage.block.model import TYPE_ACCESS, TYPE_TRAITS
 from stratal.storage.block.traits import checked_metadata
 from stratal.storage.bs_policy.model import BS_POLICY, BsPolicyCreate, BsPolicyUpdate
 from stratal.storage.bs_policy.service import BsPolicyService
@@ -161,15 +161,6 @@ class VolumeTypes:
             raise Invalid(
                 field="new_type", reason="keeps its volumes in another place; volumes are not moved"
             )
-
-    # -- QoS specs -----------------------------------------------------------------------------------
-
-    def qos(self, transaction: Transaction, uuid: str | None = None) -> list[dict[str, Any]]:
-        """All QoS specs, or those with one id."""
-        statement = select(QOS).order_by(QOS.c.created_at.desc())
-        if uuid is not None:
-            statement = statement.where(QOS.c.uuid == uuid)
-        return [dict(row) for row in transaction.execute(statement).mappings()]
 
     def _usable(self, access: Access) -> list[ColumnElement[bool]]:
         if access.reach is Reach.ALL and "system_admin" in access.roles:
