@@ -5,14 +5,19 @@ are what users see of it.
 """
 
 from stratal.compute.compute import KINDS, Compute
+from stratal.compute.guests.defining import Places
+from stratal.compute.guests.guests import Guests
 from stratal.compute.guests_of import guests_of
 from stratal.compute.use import use_of
 from stratal.compute.virtual_machine.bodies import VerifyGraphicsPassword, VirtualMachineClone
-from stratal.compute.virtual_machine.reconcile import VirtualMachineReconciler
+from stratal.compute.virtual_machine.reconcile import Timing, VirtualMachineReconciler
 
 __all__ = [
     "KINDS",
     "Compute",
+    "Guests",
+    "Places",
+    "Timing",
     "VerifyGraphicsPassword",
     "VirtualMachineClone",
     "VirtualMachineReconciler",

@@ -71,6 +71,7 @@ class Identity:
         limits: Callable[[Transaction], LoginLimits],
     ) -> None:
         credentials = Credentials(database, verifiers, min_length=password_min_length)
+        self.decrypt = credentials.decrypt
         self.roles = RoleService(catalogue)
         self.projects = ProjectService(catalogue, self.roles)
         self.users = UserService(catalogue, database, self.roles, self.projects, credentials)

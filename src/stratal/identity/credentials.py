@@ -92,6 +92,13 @@ class Credentials:
             field="spec", reason="needs either a password, or encrypted_password together with rsa_key_id"
         )
 
+    def decrypt(self, rsa_key_id: str, encrypted: str) -> str | None:
+        """A text that was encrypted with one of the keys that are handed out; None: nobody is told why not."""
+        try:
+            return self._decrypted(encrypted, rsa_key_id)
+        except WrongPassword:
+            return None
+
     def _decrypted(self, encrypted: str, rsa_key_id: str) -> str:
         def private_pem(transaction: Transaction) -> str | None:
             statement = select(RSA_KEY.c.private_pem).where(

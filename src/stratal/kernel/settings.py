@@ -190,6 +190,30 @@ class EvsSettings(_Section):
     """Availability zone that volumes are in."""
 
 
+class ComputeSettings(_Section):
+    libvirt_uri: str = ""
+    """libvirt to use, as qemu:///system. Empty: the host's where one answers, else one that Stratal starts
+    for itself."""
+    libvirt_directory: Path | None = None
+    """Where a libvirt of its own keeps what it needs; a short path. Empty: libvirt in data_directory."""
+    console_address: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """Address that consoles of guests listen at."""
+    stop_grace_seconds: PositiveSeconds = 60.0
+    """Time that a guest is given to shut down before its plug is pulled."""
+
+    @field_validator("libvirt_directory", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("libvirt_directory")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_absolute():
+            raise ValueError("must be an absolute path")
+        return path
+
+
 class NetworkSettings(_Section):
     run_directory: Path = Path("/run/stratal")
     """Where DHCP services keep their leases; not only root must be able to read there."""
@@ -231,6 +255,7 @@ class Settings(_Section):
     engine: EngineSettings = EngineSettings()
     identity: IdentitySettings = IdentitySettings()
     storage: StorageSettings = StorageSettings()
+    compute: ComputeSettings = ComputeSettings()
     network: NetworkSettings = NetworkSettings()
     evs: EvsSettings = EvsSettings()
 

@@ -14,7 +14,7 @@ from litestar.config.cors import CORSConfig
 from litestar.types import ASGIApp
 from sqlalchemy.exc import ArgumentError
 
-from stratal import cluster, identity, network, operations, storage
+from stratal import cluster, compute, identity, network, operations, storage
 from stratal.faces import evs, neutonos
 from stratal.kernel import work
 from stratal.kernel.access import Access, Reach
@@ -29,18 +29,28 @@ from stratal.kernel.process_metrics import ProcessMetrics, QueueDepth
 from stratal.kernel.settings import Settings
 from stratal.kernel.transaction import Transaction
 from stratal.migrations import upgrade
+from stratal.server.hypervisor import ceph_cluster, hypervisor
 from stratal.server.network_driver import network_driver
 from stratal.server.storage_backends import storage_backends
 
 log = get_logger(__name__)
 
-FEATURES = ("identity", "topology", "storage", "network", "labels", "events", "audit")
+FEATURES = ("identity", "topology", "storage", "network", "compute", "labels", "events", "audit")
 CHORES_EVERY = timedelta(minutes=5)
 
 
 def catalogue() -> Catalogue:
     """Every kind of this release."""
-    return Catalogue([*identity.KINDS, *cluster.KINDS, *network.KINDS, *storage.KINDS, *operations.KINDS])
+    return Catalogue(
+        [
+            *identity.KINDS,
+            *cluster.KINDS,
+            *network.KINDS,
+            *storage.KINDS,
+            *compute.KINDS,
+            *operations.KINDS,
+        ]
+    )
 
 
 class Server:
@@ -51,6 +61,7 @@ class Server:
         self.settings = settings
         self.metrics = ProcessMetrics()
         self._stack = ExitStack()
+        self._node_id: int | None = None
         if exclusive:
             self._prepare_data_directory()
         self.database = self._open_database()
@@ -79,12 +90,38 @@ class Server:
                 import_directories=settings.storage.import_directories,
                 max_bytes=settings.storage.image_max_bytes,
             ),
+            use_of=compute.use_of,
         )
         self._stack.callback(self.storage.close)
         self.network = network.Network(
-            self.catalogue, self.database, network_driver(settings), nodes_of=self._network_nodes
+            self.catalogue,
+            self.database,
+            network_driver(settings),
+            nodes_of=self._network_nodes,
+            guests_of=compute.guests_of,
         )
         self._stack.callback(self.network.close)
+        self.compute = compute.Compute(
+            self.catalogue,
+            self.database,
+            self.storage,
+            this_node=self._this_node,
+            decrypt=self.identity.decrypt,
+        )
+        self.guests = compute.Guests(
+            self.database,
+            self.storage,
+            self.network.ports,
+            hypervisor(settings, self._drivers),
+            places=compute.Places(
+                state=settings.data_directory / "machines",
+                console_address=settings.compute.console_address,
+            ),
+            ceph=ceph_cluster(settings),
+            this_node=self._this_node,
+            timing=compute.Timing(stop_grace=timedelta(seconds=settings.compute.stop_grace_seconds)),
+        )
+        self._stack.callback(self.guests.close)
         self.operations = operations.Operations(
             self.catalogue,
             reach_of=self._reach_of,
@@ -99,6 +136,7 @@ class Server:
                 *self.cluster.reconcilers,
                 *self.storage.reconcilers,
                 *self.network.reconcilers,
+                *self.compute.reconcilers(self.guests.reconciler),
                 *self.operations.reconcilers,
             ],
             owner=f"{settings.node_name}/{os.getpid()}/{self.database.entropy.token()[:8]}",
@@ -113,7 +151,7 @@ class Server:
         )
         self.database.on_work = self.engine.wake
         self.endpoints = neutonos.endpoints(
-            self.identity, self.cluster, self.network, self.storage, self.operations
+            self.identity, self.cluster, self.network, self.storage, self.compute, self.operations
         )
 
     def start(self) -> str | None:
@@ -129,7 +167,9 @@ class Server:
             )
         )
         self.storage.start()
+        self._node_id = node.id
         self.network.start(node.id)
+        self.guests.start()
         self.metrics.watch_queue(self._queue_depth)
         self.engine.start()
         self._stack.callback(self._stop_engine)
@@ -197,6 +237,10 @@ class Server:
             lockout=timedelta(seconds=values.login_lockout_seconds),
         )
 
+    def _this_node(self, transaction: Transaction) -> int | None:
+        """The node of this process, once that is known."""
+        return self._node_id
+
     def _network_nodes(self, transaction: Transaction) -> list[int]:
         """The nodes that run guests, and so have networks."""
         columns = self.cluster.nodes.columns
@@ -209,6 +253,7 @@ class Server:
             "prune_journal": lambda: self.operations.retention.prune(self.database),
             **self.storage.chores,
             **self.network.chores,
+            **self.compute.chores,
         }
 
     # -- the process ---------------------------------------------------------------------------------

@@ -20,8 +20,8 @@ from stratal.compute.domain import (
     Nic,
     NicModel,
 )
-from stratal.compute.guests.ports import Port
 from stratal.compute.guests.wanted import Wanted
+from stratal.network import Port
 from stratal.storage import VolumeFacts
 
 

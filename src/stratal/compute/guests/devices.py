@@ -13,11 +13,11 @@ from stratal.compute.drivers.contract import Hypervisor
 from stratal.compute.drivers.errors import CannotPlug
 from stratal.compute.guests import defining
 from stratal.compute.guests.images import address_of, chain_of
-from stratal.compute.guests.ports import Port, Ports, PortWish
 from stratal.compute.guests.wanted import Wanted
 from stratal.compute.parts import PartKind
 from stratal.kernel.errors import StratalError
 from stratal.kernel.reconcile import Look
+from stratal.network import Port, Ports
 from stratal.storage import Keeper, Lender, Name, NameKind
 
 
@@ -29,6 +29,8 @@ class Outcome:
     changed: bool = False
     #: what stands in the way of a part
     problems: dict[tuple[PartKind, int], str] = field(default_factory=dict[tuple[PartKind, int], str])
+    #: the resources of the bridges that interfaces are in, by the ids of those
+    bridges: dict[int, int | None] = field(default_factory=dict[int, int | None])
 
 
 class Devices:
@@ -56,18 +58,16 @@ class Devices:
         return chain_of(self._lender.show(look, name), self._ceph)
 
     def port(self, look: Look, nic: children.Nic) -> Port:
+        """Its tap, plugged into its network as it is wanted. Raises Unavailable while that is not there."""
         return self._ports.plug(
             look,
-            PortWish(
-                vm_nic_id=nic.id,
-                br_net_id=nic.spec.br_net_id,
-                mac=nic.spec.mac_address,
-                link_up=nic.spec.link_up,
-                queues=nic.spec.queue_num,
-                in_kbps=nic.spec.in_bw_kbps,
-                out_kbps=nic.spec.out_bw_kbps,
-                ip_address=nic.spec.ip_address,
-            ),
+            vm_nic_id=nic.id,
+            br_net_id=nic.spec.br_net_id,
+            mac=nic.spec.mac_address,
+            link_up=nic.spec.link_up,
+            queues=nic.spec.queue_num,
+            in_kbps=nic.spec.in_bw_kbps,
+            out_kbps=nic.spec.out_bw_kbps,
         )
 
     def unplug(self, look: Look, nic: children.Nic) -> None:
@@ -97,7 +97,7 @@ class Devices:
         for drive in wanted.cd_roms:
             attempt(PartKind.CD_ROM, drive.id, lambda drive=drive: self._drive(look, wanted, machine, drive))
         for nic in wanted.nics:
-            attempt(PartKind.NIC, nic.id, lambda nic=nic: self._nic(look, wanted, machine, nic))
+            attempt(PartKind.NIC, nic.id, lambda nic=nic: self._nic(look, wanted, machine, nic, outcome))
         outcome.changed |= self._strangers(look, wanted, machine)
         return outcome
 
@@ -138,7 +138,7 @@ class Devices:
         self._hypervisor.change_medium(wanted.machine, target, medium)
         return True
 
-    def _nic(self, look: Look, wanted: Wanted, machine: Machine, nic: children.Nic) -> bool:
+    def _nic(self, look: Look, wanted: Wanted, machine: Machine, nic: children.Nic, outcome: Outcome) -> bool:
         mac = nic.spec.mac_address
         state = machine.nics.get(mac)
         if nic.spec.deletion_begin is not None:
@@ -146,6 +146,7 @@ class Devices:
                 self._hypervisor.detach_nic(wanted.machine, mac)
             return state is not None
         port = self.port(look, nic)
+        outcome.bridges[nic.id] = port.bridge_id
         if state is None:
             self._hypervisor.attach_nic(wanted.machine, defining.nic_of(nic, port=port))
             return True

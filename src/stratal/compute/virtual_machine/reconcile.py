@@ -20,7 +20,6 @@ from stratal.compute.guests import defining, noting, points
 from stratal.compute.guests.devices import Devices, Outcome
 from stratal.compute.guests.disk import GuestDisk
 from stratal.compute.guests.pacing import Pace
-from stratal.compute.guests.ports import Port
 from stratal.compute.guests.wanted import Wanted, load
 from stratal.compute.virtual_machine.model import (
     VIRTUAL_MACHINE,
@@ -28,7 +27,7 @@ from stratal.compute.virtual_machine.model import (
     VirtualMachineStatus,
     WantedPower,
 )
-from stratal.kernel.errors import StratalError
+from stratal.kernel.errors import StratalError, Unavailable
 from stratal.kernel.reconcile import Gone, Look, Observed, StillRemoving
 from stratal.kernel.store import Resource
 from stratal.kernel.transaction import Transaction
@@ -67,17 +66,22 @@ class VirtualMachineReconciler:
         places: defining.Places,
         this_node: Callable[[Transaction], int | None],
         timing: Timing,
+        attend: Callable[[], None],
     ) -> None:
+        """`attend` is called before the hypervisor is used: from then on it wakes those who look here."""
+        self._attend = attend
         self._hypervisor = hypervisor
         self._lender = lender
         self._devices = devices
         self._places = places
         self._this_node = this_node
+        self._known_accelerator: str | None = None
         self._pace = Pace(stop_grace=timing.stop_grace.total_seconds())
 
     # -- looks ---------------------------------------------------------------------------------------
 
     def reconcile(self, resource: Vm, look: Look) -> Observed[VirtualMachineStatus]:
+        self._attend()
         wanted = look.read(lambda tx: load(tx, resource))
         machine = self._hypervisor.observe(wanted.machine)
         if machine is not None and machine.alive:
@@ -91,8 +95,9 @@ class VirtualMachineReconciler:
     def remove(self, resource: Vm, look: Look) -> Gone | StillRemoving[VirtualMachineStatus]:
         wanted = look.read(lambda tx: load(tx, resource))
         look.check()
-        self._hypervisor.power_off(wanted.machine)
-        self._hypervisor.remove(wanted.machine)
+        if self._hypervisor.observe(wanted.machine) is not None:  # there is nothing of one that never ran
+            self._hypervisor.power_off(wanted.machine)
+            self._hypervisor.remove(wanted.machine)
         self._let_go(look, wanted)
         self._note(look, wanted, None, Outcome(), settled=True)
         self._pace.forget(resource.id)
@@ -144,9 +149,14 @@ class VirtualMachineReconciler:
             }
         except NotReady as error:
             return self._seen(look, wanted, machine, settled=False, again_after=_SOON, problem=str(error))
-        ports: dict[int, Port] = {
-            nic.id: self._devices.port(look, nic) for nic in wanted.nics if nic.spec.deletion_begin is None
-        }
+        try:
+            ports = {
+                nic.id: self._devices.port(look, nic)
+                for nic in wanted.nics
+                if nic.spec.deletion_begin is None
+            }
+        except Unavailable as error:  # its network is being made
+            return self._seen(look, wanted, machine, settled=False, again_after=_SOON, problem=str(error))
         look.check()
         self._hypervisor.start(
             defining.definition(wanted, chains=chains, media=media, ports=ports, places=self._places)
@@ -241,7 +251,7 @@ class VirtualMachineReconciler:
             wanted,
             machine,
             node_id=look.read(self._this_node),
-            accelerator=str(self._hypervisor.probe().accelerator),
+            accelerator=self._accelerator(),
             booted=booted,
             addresses=addresses,
         )
@@ -268,7 +278,7 @@ class VirtualMachineReconciler:
             wanted,
             machine,
             sizes=self._sizes(wanted) if alive else {},
-            ports={},
+            ports=outcome.bridges,
             addresses=addresses,
             problems=outcome.problems,
             settled=settled,
@@ -287,6 +297,12 @@ class VirtualMachineReconciler:
             nic.id: tuple(told.get(nic.spec.mac_address, ())) or self._devices.addresses(look, nic)
             for nic in wanted.nics
         }
+
+    def _accelerator(self) -> str:
+        """Found out once: it is a matter of the host."""
+        if self._known_accelerator is None:
+            self._known_accelerator = self._hypervisor.probe().accelerator.value
+        return self._known_accelerator
 
     def _sizes(self, wanted: Wanted) -> dict[str, int]:
         with suppress(StratalError):  # it has just ended: the next look tells

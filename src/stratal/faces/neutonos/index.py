@@ -1,6 +1,8 @@
 """Every endpoint of this face. A new kind is one line here."""
 
 from stratal.cluster import Cluster
+from stratal.compute import Compute
+from stratal.faces.neutonos.compute import compute_endpoints
 from stratal.faces.neutonos.endpoint import Endpoint
 from stratal.faces.neutonos.identity import identity_endpoints
 from stratal.faces.neutonos.images import image_endpoints
@@ -17,7 +19,12 @@ TOPOLOGY = "Cluster topology"
 
 
 def endpoints(
-    identity: Identity, cluster: Cluster, network: Network, storage: Storage, operations: Operations
+    identity: Identity,
+    cluster: Cluster,
+    network: Network,
+    storage: Storage,
+    compute: Compute,
+    operations: Operations,
 ) -> list[Endpoint]:
     return [
         *identity_endpoints(identity),
@@ -29,5 +36,6 @@ def endpoints(
         *network_endpoints(network),
         *storage_endpoints(storage),
         *image_endpoints(storage),
+        *compute_endpoints(compute),
         *operations_endpoints(operations),
     ]

@@ -1002,6 +1002,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_login_record")),
     )
     op.create_table(
+        "machine_part",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("vm_id", sa.BigInteger(), nullable=False),
+        sa.Column("attached", sa.Boolean(), nullable=False),
+        sa.Column("settled", sa.Boolean(), nullable=False),
+        sa.Column("released", sa.Boolean(), nullable=False),
+        sa.Column("device", sa.Text(), nullable=True),
+        sa.Column("size_mb", sa.BigInteger(), nullable=True),
+        sa.Column("inserted", sa.Boolean(), nullable=False),
+        sa.Column("link_up", sa.Boolean(), nullable=False),
+        sa.Column("bridge_id", sa.BigInteger(), nullable=True),
+        sa.Column("ip_addresses", sa.Text(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("kind", "id", name=op.f("pk_machine_part")),
+    )
+    with op.batch_alter_table("machine_part", schema=None) as batch_op:
+        batch_op.create_index("ix_machine_part_vm_id", ["vm_id"], unique=False)
+
+    op.create_table(
         "membership",
         sa.Column("project_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("user_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -1592,6 +1612,626 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "virtual_machine_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("bios", sa.Text(), nullable=False),
+        sa.Column("boot_device_order", sa.Text(), nullable=False),
+        sa.Column("socket_num", sa.BigInteger(), nullable=False),
+        sa.Column("core_num_per_socket", sa.BigInteger(), nullable=False),
+        sa.Column("thread_num_per_core", sa.BigInteger(), nullable=False),
+        sa.Column("cpu_num", sa.BigInteger(), nullable=False),
+        sa.Column("cpu_mode", sa.Text(), nullable=False),
+        sa.Column("memory_mb", sa.BigInteger(), nullable=False),
+        sa.Column("ha_enabled", sa.Boolean(), nullable=False),
+        sa.Column("graphics_auth_enabled", sa.Boolean(), nullable=False),
+        sa.Column("graphics_spice_enabled", sa.Boolean(), nullable=False),
+        sa.Column("power_state", sa.Text(), nullable=False),
+        sa.Column("time_zone", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("node_id", sa.BigInteger(), nullable=True),
+        sa.Column("os_release_id", sa.BigInteger(), nullable=True),
+        sa.Column("vm_snap_id", sa.BigInteger(), nullable=True),
+        sa.Column("flattened", sa.Boolean(), nullable=False),
+        sa.Column("reboot_num", sa.BigInteger(), nullable=False),
+        sa.Column("rollback_vm_snap_id", sa.BigInteger(), nullable=True),
+        sa.Column("rollback_num", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "graphics_password", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("graphics_password_num", sa.BigInteger(), nullable=False),
+        sa.Column("stop_forced", sa.Boolean(), nullable=False),
+        sa.Column("reboot_forced", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_virtual_machine_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_virtual_machine_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("virtual_machine_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_virtual_machine_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_virtual_machine_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_virtual_machine_spec_node_id_created_at",
+            ["node_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_virtual_machine_spec_node_id_name",
+            ["node_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_virtual_machine_spec_os_release_id_created_at",
+            ["os_release_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_virtual_machine_spec_os_release_id_name",
+            ["os_release_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_virtual_machine_spec_project_id_created_at",
+            ["project_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_virtual_machine_spec_project_id_name",
+            ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_virtual_machine_spec_vm_snap_id_created_at",
+            ["vm_snap_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_virtual_machine_spec_vm_snap_id_name",
+            ["vm_snap_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
+        "vm_cd_rom_snap_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("vm_snap_id", sa.BigInteger(), nullable=False),
+        sa.Column("vm_cd_rom_id", sa.BigInteger(), nullable=False),
+        sa.Column("vm_image_id", sa.BigInteger(), nullable=True),
+        sa.Column("bus", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("boot_order", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_cd_rom_snap_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_vm_cd_rom_snap_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("vm_cd_rom_snap_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_vm_cd_rom_snap_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_cd_rom_snap_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_cd_rom_snap_spec_project_id_created_at",
+            ["project_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_cd_rom_snap_spec_project_id_name",
+            ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_cd_rom_snap_spec_vm_snap_id_created_at",
+            ["vm_snap_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_cd_rom_snap_spec_vm_snap_id_name",
+            ["vm_snap_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
+        "vm_cd_rom_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("vm_id", sa.BigInteger(), nullable=False),
+        sa.Column("vm_image_id", sa.BigInteger(), nullable=True),
+        sa.Column("bus", sa.Text(), nullable=False),
+        sa.Column("boot_order", sa.BigInteger(), nullable=True),
+        sa.Column("target", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_cd_rom_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_vm_cd_rom_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("vm_cd_rom_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_vm_cd_rom_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_cd_rom_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_cd_rom_spec_project_id_created_at",
+            ["project_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_cd_rom_spec_project_id_name",
+            ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_cd_rom_spec_vm_id_created_at",
+            ["vm_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_cd_rom_spec_vm_id_name",
+            ["vm_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_cd_rom_spec_vm_image_id_created_at",
+            ["vm_image_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_cd_rom_spec_vm_image_id_name",
+            ["vm_image_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
+        "vm_cleanup_job_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("vm_id", sa.BigInteger(), nullable=False),
+        sa.Column("node_id", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_cleanup_job_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_vm_cleanup_job_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("vm_cleanup_job_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_vm_cleanup_job_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_cleanup_job_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_cleanup_job_spec_project_id_created_at",
+            ["project_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_cleanup_job_spec_project_id_name",
+            ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_cleanup_job_spec_vm_id_created_at",
+            ["vm_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_cleanup_job_spec_vm_id_name",
+            ["vm_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
+        "vm_disk_cleanup_job_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("vm_disk_id", sa.BigInteger(), nullable=False),
+        sa.Column("vm_id", sa.BigInteger(), nullable=False),
+        sa.Column("node_id", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_disk_cleanup_job_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_vm_disk_cleanup_job_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("vm_disk_cleanup_job_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_vm_disk_cleanup_job_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_cleanup_job_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_cleanup_job_spec_project_id_created_at",
+            ["project_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_cleanup_job_spec_project_id_name",
+            ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_cleanup_job_spec_vm_disk_id_created_at",
+            ["vm_disk_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_cleanup_job_spec_vm_disk_id_name",
+            ["vm_disk_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_cleanup_job_spec_vm_id_created_at",
+            ["vm_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_cleanup_job_spec_vm_id_name",
+            ["vm_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
+        "vm_disk_snap_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("vm_snap_id", sa.BigInteger(), nullable=False),
+        sa.Column("vm_disk_id", sa.BigInteger(), nullable=False),
+        sa.Column("bs_snap_id", sa.BigInteger(), nullable=False),
+        sa.Column("bs_volume_id", sa.BigInteger(), nullable=False),
+        sa.Column("bus", sa.Text(), nullable=False),
+        sa.Column("boot", sa.Boolean(), nullable=False),
+        sa.Column("size_mb", sa.BigInteger(), nullable=False),
+        sa.Column("target", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("cache_mode", sa.Text(), nullable=False),
+        sa.Column("delete_volume_with_vm", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_disk_snap_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_vm_disk_snap_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("vm_disk_snap_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_vm_disk_snap_spec_bs_snap_id_created_at",
+            ["bs_snap_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_snap_spec_bs_snap_id_name",
+            ["bs_snap_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_snap_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_snap_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_snap_spec_project_id_created_at",
+            ["project_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_snap_spec_project_id_name",
+            ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_snap_spec_vm_snap_id_created_at",
+            ["vm_snap_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_snap_spec_vm_snap_id_name",
+            ["vm_snap_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
+        "vm_disk_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("vm_id", sa.BigInteger(), nullable=False),
+        sa.Column("bs_volume_id", sa.BigInteger(), nullable=False),
+        sa.Column("bus", sa.Text(), nullable=False),
+        sa.Column("boot", sa.Boolean(), nullable=False),
+        sa.Column("size_mb", sa.BigInteger(), nullable=False),
+        sa.Column("bs_policy_id", sa.BigInteger(), nullable=True),
+        sa.Column("vm_image_id", sa.BigInteger(), nullable=True),
+        sa.Column("cache_mode", sa.Text(), nullable=False),
+        sa.Column("max_total_iops", sa.BigInteger(), nullable=False),
+        sa.Column("max_total_bw_bps", sa.BigInteger(), nullable=False),
+        sa.Column("delete_volume_with_vm", sa.Boolean(), nullable=False),
+        sa.Column("target", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("takes_volume", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_disk_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_vm_disk_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("vm_disk_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_vm_disk_spec_bs_volume_id_created_at",
+            ["bs_volume_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_spec_bs_volume_id_name",
+            ["bs_volume_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_spec_project_id_created_at",
+            ["project_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_spec_project_id_name",
+            ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_spec_vm_id_created_at",
+            ["vm_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_disk_spec_vm_id_name",
+            ["vm_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_vm_disk_spec_bs_volume_id",
+            ["bs_volume_id"],
+            unique=True,
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+
+    op.create_table(
         "vm_image_spec",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
@@ -1698,6 +2338,479 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_vm_image_spec_project_id_name",
             ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
+        "vm_migration_job_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("vm_id", sa.BigInteger(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("src_node_id", sa.BigInteger(), nullable=False),
+        sa.Column("dst_node_id", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_migration_job_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_vm_migration_job_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("vm_migration_job_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_vm_migration_job_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_migration_job_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_migration_job_spec_project_id_created_at",
+            ["project_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_migration_job_spec_project_id_name",
+            ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_migration_job_spec_vm_id_created_at",
+            ["vm_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_migration_job_spec_vm_id_name",
+            ["vm_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
+        "vm_nic_cleanup_job_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("vm_nic_id", sa.BigInteger(), nullable=False),
+        sa.Column("vm_id", sa.BigInteger(), nullable=False),
+        sa.Column("node_id", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_nic_cleanup_job_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_vm_nic_cleanup_job_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("vm_nic_cleanup_job_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_vm_nic_cleanup_job_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_nic_cleanup_job_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_nic_cleanup_job_spec_project_id_created_at",
+            ["project_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_nic_cleanup_job_spec_project_id_name",
+            ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_nic_cleanup_job_spec_vm_id_created_at",
+            ["vm_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_nic_cleanup_job_spec_vm_id_name",
+            ["vm_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_nic_cleanup_job_spec_vm_nic_id_created_at",
+            ["vm_nic_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_nic_cleanup_job_spec_vm_nic_id_name",
+            ["vm_nic_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
+        "vm_nic_snap_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("vm_snap_id", sa.BigInteger(), nullable=False),
+        sa.Column("vm_nic_id", sa.BigInteger(), nullable=False),
+        sa.Column("br_net_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "mac_address", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("link_up", sa.Boolean(), nullable=False),
+        sa.Column("queue_num", sa.BigInteger(), nullable=False),
+        sa.Column("ip_address", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("in_bw_kbps", sa.BigInteger(), nullable=False),
+        sa.Column("out_bw_kbps", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_nic_snap_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_vm_nic_snap_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("vm_nic_snap_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_vm_nic_snap_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_nic_snap_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_nic_snap_spec_project_id_created_at",
+            ["project_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_nic_snap_spec_project_id_name",
+            ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_nic_snap_spec_vm_snap_id_created_at",
+            ["vm_snap_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_nic_snap_spec_vm_snap_id_name",
+            ["vm_snap_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
+        "vm_nic_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("vm_id", sa.BigInteger(), nullable=False),
+        sa.Column("br_net_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "mac_address", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("link_up", sa.Boolean(), nullable=False),
+        sa.Column("queue_num", sa.BigInteger(), nullable=False),
+        sa.Column("ip_address", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("in_bw_kbps", sa.BigInteger(), nullable=False),
+        sa.Column("out_bw_kbps", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_nic_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_vm_nic_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("vm_nic_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_vm_nic_spec_br_net_id_created_at",
+            ["br_net_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_nic_spec_br_net_id_name",
+            ["br_net_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_nic_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_nic_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_nic_spec_project_id_created_at",
+            ["project_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_nic_spec_project_id_name",
+            ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_nic_spec_vm_id_created_at",
+            ["vm_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_nic_spec_vm_id_name",
+            ["vm_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_vm_nic_spec_mac_address",
+            ["mac_address"],
+            unique=True,
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+
+    op.create_table(
+        "vm_scheduling_rule_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("policy", sa.Text(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("vm_ids", columns.JsonColumn(), nullable=False),
+        sa.Column("node_ids", columns.JsonColumn(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_scheduling_rule_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_vm_scheduling_rule_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("vm_scheduling_rule_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_vm_scheduling_rule_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_scheduling_rule_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_scheduling_rule_spec_project_id_created_at",
+            ["project_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_scheduling_rule_spec_project_id_name",
+            ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
+        "vm_snap_spec",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("creation_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_begin", columns.UtcTime(), nullable=True),
+        sa.Column("deletion_finish", columns.UtcTime(), nullable=True),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("vm_id", sa.BigInteger(), nullable=False),
+        sa.Column("vm_name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "vm_description", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("bios", sa.Text(), nullable=False),
+        sa.Column("boot_device_order", sa.Text(), nullable=False),
+        sa.Column("core_num_per_socket", sa.BigInteger(), nullable=False),
+        sa.Column("cpu_mode", sa.Text(), nullable=False),
+        sa.Column("cpu_num", sa.BigInteger(), nullable=False),
+        sa.Column("graphics_auth_enabled", sa.Boolean(), nullable=False),
+        sa.Column("graphics_spice_enabled", sa.Boolean(), nullable=False),
+        sa.Column("ha_enabled", sa.Boolean(), nullable=False),
+        sa.Column("memory_mb", sa.BigInteger(), nullable=False),
+        sa.Column("power_state", sa.Text(), nullable=False),
+        sa.Column("socket_num", sa.BigInteger(), nullable=False),
+        sa.Column("thread_num_per_core", sa.BigInteger(), nullable=False),
+        sa.Column("time_zone", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("quiesce", sa.Boolean(), nullable=False),
+        sa.Column("vm_ip_addresses", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_snap_spec")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_vm_snap_spec_uuid")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("vm_snap_spec", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_vm_snap_spec_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_snap_spec_name",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_snap_spec_project_id_created_at",
+            ["project_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_snap_spec_project_id_name",
+            ["project_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_snap_spec_vm_id_created_at",
+            ["vm_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_snap_spec_vm_id_name",
+            ["vm_id", "name"],
             unique=False,
             sqlite_where=sa.text("deleted_at IS NULL"),
             postgresql_where=sa.text("deleted_at IS NULL"),
@@ -2261,6 +3374,149 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user_status")),
     )
     op.create_table(
+        "virtual_machine_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("power_state", sa.Text(), nullable=False),
+        sa.Column("node_id", sa.BigInteger(), nullable=True),
+        sa.Column("ip_addresses", sa.Text(), nullable=False),
+        sa.Column("uuid", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("graphics_port", sa.BigInteger(), nullable=True),
+        sa.Column("spice_port", sa.BigInteger(), nullable=True),
+        sa.Column("guest_agent_state", sa.Text(), nullable=True),
+        sa.Column("accelerator", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("bios", sa.Text(), nullable=True),
+        sa.Column("boot_device_order", sa.Text(), nullable=False),
+        sa.Column("socket_num", sa.BigInteger(), nullable=False),
+        sa.Column("core_num_per_socket", sa.BigInteger(), nullable=False),
+        sa.Column("thread_num_per_core", sa.BigInteger(), nullable=False),
+        sa.Column("cpu_num", sa.BigInteger(), nullable=False),
+        sa.Column("cpu_mode", sa.Text(), nullable=True),
+        sa.Column("memory_mb", sa.BigInteger(), nullable=False),
+        sa.Column("graphics_auth_enabled", sa.Boolean(), nullable=False),
+        sa.Column("graphics_spice_enabled", sa.Boolean(), nullable=False),
+        sa.Column("time_zone", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("flattened", sa.Boolean(), nullable=False),
+        sa.Column("reboot_num", sa.BigInteger(), nullable=False),
+        sa.Column("rollback_num", sa.BigInteger(), nullable=False),
+        sa.Column("vm_disk_num", sa.BigInteger(), nullable=False),
+        sa.Column("vm_nic_num", sa.BigInteger(), nullable=False),
+        sa.Column("vm_cd_rom_num", sa.BigInteger(), nullable=False),
+        sa.Column("vm_snap_num", sa.BigInteger(), nullable=False),
+        sa.Column("problem", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["id"], ["virtual_machine_spec.id"], name=op.f("fk_virtual_machine_status_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_virtual_machine_status")),
+    )
+    op.create_table(
+        "vm_cd_rom_snap_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["vm_cd_rom_snap_spec.id"], name=op.f("fk_vm_cd_rom_snap_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_cd_rom_snap_status")),
+    )
+    op.create_table(
+        "vm_cd_rom_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("device", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("inserted", sa.Boolean(), nullable=False),
+        sa.Column("problem", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["vm_cd_rom_spec.id"], name=op.f("fk_vm_cd_rom_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_cd_rom_status")),
+    )
+    op.create_table(
+        "vm_cleanup_job_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("retry_num", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "error_message", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True
+        ),
+        sa.Column("finished_at", columns.UtcTime(), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["vm_cleanup_job_spec.id"], name=op.f("fk_vm_cleanup_job_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_cleanup_job_status")),
+    )
+    op.create_table(
+        "vm_disk_cleanup_job_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("retry_num", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "error_message", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True
+        ),
+        sa.Column("finished_at", columns.UtcTime(), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["id"], ["vm_disk_cleanup_job_spec.id"], name=op.f("fk_vm_disk_cleanup_job_status_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_disk_cleanup_job_status")),
+    )
+    op.create_table(
+        "vm_disk_snap_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("allocated_size_byte", sa.BigInteger(), nullable=False),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["vm_disk_snap_spec.id"], name=op.f("fk_vm_disk_snap_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_disk_snap_status")),
+    )
+    op.create_table(
+        "vm_disk_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("device", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("serial", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("size_mb", sa.BigInteger(), nullable=False),
+        sa.Column("attached", sa.Boolean(), nullable=False),
+        sa.Column("problem", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["vm_disk_spec.id"], name=op.f("fk_vm_disk_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_disk_status")),
+    )
+    op.create_table(
         "vm_image_status",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -2279,6 +3535,113 @@ def upgrade() -> None:
         sa.Column("irreconcilable", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["id"], ["vm_image_spec.id"], name=op.f("fk_vm_image_status_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_image_status")),
+    )
+    op.create_table(
+        "vm_migration_job_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("progress", sa.BigInteger(), nullable=False),
+        sa.Column("dst_node_id", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "error_message", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True
+        ),
+        sa.Column("finished_at", columns.UtcTime(), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["id"], ["vm_migration_job_spec.id"], name=op.f("fk_vm_migration_job_status_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_migration_job_status")),
+    )
+    op.create_table(
+        "vm_nic_cleanup_job_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("retry_num", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "error_message", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True
+        ),
+        sa.Column("finished_at", columns.UtcTime(), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["id"], ["vm_nic_cleanup_job_spec.id"], name=op.f("fk_vm_nic_cleanup_job_status_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_nic_cleanup_job_status")),
+    )
+    op.create_table(
+        "vm_nic_snap_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["vm_nic_snap_spec.id"], name=op.f("fk_vm_nic_snap_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_nic_snap_status")),
+    )
+    op.create_table(
+        "vm_nic_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("device", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("bridge_id", sa.BigInteger(), nullable=True),
+        sa.Column("ip_addresses", sa.Text(), nullable=False),
+        sa.Column("link_up", sa.Boolean(), nullable=False),
+        sa.Column("problem", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["vm_nic_spec.id"], name=op.f("fk_vm_nic_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_nic_status")),
+    )
+    op.create_table(
+        "vm_scheduling_rule_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("satisfied", sa.Boolean(), nullable=True),
+        sa.Column("violating_vm_ids", columns.JsonColumn(), nullable=False),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["id"], ["vm_scheduling_rule_spec.id"], name=op.f("fk_vm_scheduling_rule_status_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_scheduling_rule_status")),
+    )
+    op.create_table(
+        "vm_snap_status",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("etag", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.Column("cloned_vm_num", sa.BigInteger(), nullable=False),
+        sa.Column("ip_addresses", sa.Text(), nullable=False),
+        sa.Column("vm_id", sa.BigInteger(), nullable=True),
+        sa.Column("irreconcilable", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["vm_snap_spec.id"], name=op.f("fk_vm_snap_status_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_snap_status")),
     )
     op.create_table(
         "vsw_status",
@@ -2301,7 +3664,20 @@ def upgrade() -> None:
 def downgrade() -> None:
 
     op.drop_table("vsw_status")
+    op.drop_table("vm_snap_status")
+    op.drop_table("vm_scheduling_rule_status")
+    op.drop_table("vm_nic_status")
+    op.drop_table("vm_nic_snap_status")
+    op.drop_table("vm_nic_cleanup_job_status")
+    op.drop_table("vm_migration_job_status")
     op.drop_table("vm_image_status")
+    op.drop_table("vm_disk_status")
+    op.drop_table("vm_disk_snap_status")
+    op.drop_table("vm_disk_cleanup_job_status")
+    op.drop_table("vm_cleanup_job_status")
+    op.drop_table("vm_cd_rom_status")
+    op.drop_table("vm_cd_rom_snap_status")
+    op.drop_table("virtual_machine_status")
     op.drop_table("user_status")
     op.drop_table("tree_status")
     op.drop_table("room_status")
@@ -2376,6 +3752,219 @@ def downgrade() -> None:
         batch_op.drop_index("ix_volume_attachment_project_id")
 
     op.drop_table("volume_attachment")
+    with op.batch_alter_table("vm_snap_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_vm_snap_spec_vm_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_snap_spec_vm_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_snap_spec_project_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_snap_spec_project_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_snap_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_snap_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("vm_snap_spec")
+    with op.batch_alter_table("vm_scheduling_rule_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_vm_scheduling_rule_spec_project_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_scheduling_rule_spec_project_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_scheduling_rule_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_scheduling_rule_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("vm_scheduling_rule_spec")
+    with op.batch_alter_table("vm_nic_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_vm_nic_spec_mac_address",
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_spec_vm_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_spec_vm_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_spec_project_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_spec_project_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_spec_br_net_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_spec_br_net_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("vm_nic_spec")
+    with op.batch_alter_table("vm_nic_snap_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_vm_nic_snap_spec_vm_snap_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_snap_spec_vm_snap_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_snap_spec_project_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_snap_spec_project_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_snap_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_snap_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("vm_nic_snap_spec")
+    with op.batch_alter_table("vm_nic_cleanup_job_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_vm_nic_cleanup_job_spec_vm_nic_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_cleanup_job_spec_vm_nic_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_cleanup_job_spec_vm_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_cleanup_job_spec_vm_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_cleanup_job_spec_project_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_cleanup_job_spec_project_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_cleanup_job_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_nic_cleanup_job_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("vm_nic_cleanup_job_spec")
+    with op.batch_alter_table("vm_migration_job_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_vm_migration_job_spec_vm_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_migration_job_spec_vm_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_migration_job_spec_project_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_migration_job_spec_project_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_migration_job_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_migration_job_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("vm_migration_job_spec")
     with op.batch_alter_table("vm_image_spec", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_vm_image_spec_project_id_name",
@@ -2429,6 +4018,302 @@ def downgrade() -> None:
         )
 
     op.drop_table("vm_image_spec")
+    with op.batch_alter_table("vm_disk_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_vm_disk_spec_bs_volume_id",
+            sqlite_where=sa.text("deletion_begin IS NULL"),
+            postgresql_where=sa.text("deletion_begin IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_spec_vm_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_spec_vm_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_spec_project_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_spec_project_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_spec_bs_volume_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_spec_bs_volume_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("vm_disk_spec")
+    with op.batch_alter_table("vm_disk_snap_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_vm_disk_snap_spec_vm_snap_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_snap_spec_vm_snap_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_snap_spec_project_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_snap_spec_project_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_snap_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_snap_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_snap_spec_bs_snap_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_snap_spec_bs_snap_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("vm_disk_snap_spec")
+    with op.batch_alter_table("vm_disk_cleanup_job_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_vm_disk_cleanup_job_spec_vm_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_cleanup_job_spec_vm_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_cleanup_job_spec_vm_disk_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_cleanup_job_spec_vm_disk_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_cleanup_job_spec_project_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_cleanup_job_spec_project_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_cleanup_job_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_disk_cleanup_job_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("vm_disk_cleanup_job_spec")
+    with op.batch_alter_table("vm_cleanup_job_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_vm_cleanup_job_spec_vm_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_cleanup_job_spec_vm_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_cleanup_job_spec_project_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_cleanup_job_spec_project_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_cleanup_job_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_cleanup_job_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("vm_cleanup_job_spec")
+    with op.batch_alter_table("vm_cd_rom_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_vm_cd_rom_spec_vm_image_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_cd_rom_spec_vm_image_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_cd_rom_spec_vm_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_cd_rom_spec_vm_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_cd_rom_spec_project_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_cd_rom_spec_project_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_cd_rom_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_cd_rom_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("vm_cd_rom_spec")
+    with op.batch_alter_table("vm_cd_rom_snap_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_vm_cd_rom_snap_spec_vm_snap_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_cd_rom_snap_spec_vm_snap_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_cd_rom_snap_spec_project_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_cd_rom_snap_spec_project_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_cd_rom_snap_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_cd_rom_snap_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("vm_cd_rom_snap_spec")
+    with op.batch_alter_table("virtual_machine_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_virtual_machine_spec_vm_snap_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_virtual_machine_spec_vm_snap_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_virtual_machine_spec_project_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_virtual_machine_spec_project_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_virtual_machine_spec_os_release_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_virtual_machine_spec_os_release_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_virtual_machine_spec_node_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_virtual_machine_spec_node_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_virtual_machine_spec_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_virtual_machine_spec_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("virtual_machine_spec")
     with op.batch_alter_table("user_spec", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_user_spec_name",
@@ -2666,6 +4551,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_membership_user_id")
 
     op.drop_table("membership")
+    with op.batch_alter_table("machine_part", schema=None) as batch_op:
+        batch_op.drop_index("ix_machine_part_vm_id")
+
+    op.drop_table("machine_part")
     op.drop_table("login_record")
     with op.batch_alter_table("layer_name", schema=None) as batch_op:
         batch_op.drop_index("ix_layer_name_tree_id")
