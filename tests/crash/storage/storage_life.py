@@ -1,10 +1,11 @@
-"""The life of a few disks on real qcow2 files, as a program that the crash suite runs and kills.
+"""The life of a few disks on a real backend, as a program that the crash suite runs and kills.
 
-    storage_life.py passed URL DIRECTORY       live it, and print each crash point that was passed, each time
-    storage_life.py live URL DIRECTORY         live it, saying each deed before and after it is done
+    storage_life.py passed URL PLACE           live it, and print each crash point that was passed, each time
+    storage_life.py live URL PLACE             live it, saying each deed before and after it is done
     storage_life.py nursery                    for each order on stdin: fork, be one of the above, and print
                                                what the child ended with
 
+A place is a directory of qcow2 files or, as `rbd CONF POOL NAMESPACE`, a namespace in a pool of a Ceph.
 The folders `tests` and `tests/crash` must be on Python's path.
 
 `expected` is the model: what every disk must read after the deeds that were acknowledged.
@@ -28,6 +29,7 @@ from crash_documents import Order
 from storage_installation import Installation, qcow2, running
 from stratal.kernel import effects
 from stratal.kernel.engine import EngineSettings
+from stratal.storage import Backend
 from stratal.storage.bs_volume.model import MIB
 
 SETTINGS = EngineSettings(
@@ -94,6 +96,17 @@ LIFE: tuple[tuple[Deed, ...], ...] = (
     (_other("erase", "b"),),
 )
 
+#: what matters where several layers lie in one object of the store: rollback to what was smaller, then a
+#: clone that takes the place of what was rolled back
+LIFE_ON_RBD: tuple[tuple[Deed, ...], ...] = (
+    *LIFE,
+    (_create("d"), _write("d", 0, "J"), _snapshot("d1", "d"), _other("grow", "d"), _write("d", 17, "K")),
+    (_rollback("d", "d1"), _write("d", 18, "L")),
+    (_clone("e", "d1"), _write("e", 1, "M")),
+    (_other("drop", "d1"),),
+    (_other("erase", "d"),),
+)
+
 
 @dataclass
 class World:
@@ -149,8 +162,8 @@ class Living:
     def __init__(self, here: Installation) -> None:
         self._here = here
 
-    def live(self) -> None:
-        for phase in LIFE:
+    def live(self, life: tuple[tuple[Deed, ...], ...]) -> None:
+        for phase in life:
             for deed in phase:
                 self._do(deed)
             self._here.at_rest()
@@ -206,8 +219,28 @@ def snapshot_called(here: Installation, name: str) -> int:
     return names_of(here, here.snaps)[name]
 
 
-def installation(url: str, directory: Path) -> AbstractContextManager[Installation]:
-    return running(url, {"qcow2": qcow2(directory)}, settings=SETTINGS)
+def installation(url: str, place: str) -> AbstractContextManager[Installation]:
+    backends = _rbd(place) if _is_rbd(place) else {"qcow2": qcow2(Path(place))}
+    return running(url, backends, settings=SETTINGS)
+
+
+def _is_rbd(place: str) -> bool:
+    return place.startswith("rbd ")
+
+
+def _rbd(place: str) -> dict[str, Backend]:
+    from stratal.storage.drivers.rbd import RbdDriver, RbdPlace
+
+    _, conf, pool, namespace = place.split()
+    # objects are small and runs short, so that small disks with few snapshots have several
+    where = RbdPlace(conf=Path(conf), pool=pool, namespace=namespace, object_bytes=4 * CLUSTER, run_length=2)
+
+    def prepare(place: str) -> None:
+        """The namespace is there."""
+
+    return {
+        "rbd": Backend(canonical=lambda place: str(where), prepare=prepare, open=lambda _: RbdDriver(where))
+    }
 
 
 def main(command: str, *arguments: str) -> None:
@@ -215,11 +248,11 @@ def main(command: str, *arguments: str) -> None:
         _nursery()
         return
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    url, directory = arguments
+    url, place = arguments
     if command == "passed":
         _say_each_point()
-    with installation(url, Path(directory)) as here:
-        Living(here).live()
+    with installation(url, place) as here:
+        Living(here).live(LIFE_ON_RBD if _is_rbd(place) else LIFE)
 
 
 def _say_each_point() -> None:

@@ -121,6 +121,7 @@ class Making:
                 self._tidying.tidy(name)  # unless it is being made, it is of an attempt that failed
             if not self._tidying.reserve(name):
                 continue
+            reserved = True
             try:
                 if not self._created(name, create, working):
                     continue
@@ -129,11 +130,13 @@ class Making:
             except Exception:
                 # What has been published all the same is safe: only images without layers are removed.
                 self._tidying.release(name)
+                reserved = False
                 with suppress(Exception):  # the first error tells more; this stays a leftover
                     self._tidying.tidy(name)
                 raise
             finally:
-                self._tidying.release(name)
+                if reserved:
+                    self._tidying.release(name)
 
     def _created(self, name: str, create: Callable[[str], None], record: ImageRecord) -> bool:
         """Record and make the image; False where the name is taken."""

@@ -30,6 +30,7 @@ from stratal.storage.drivers.rbd.pool import Pool
 
 _REMOVE_SNAPSHOT = Effect("rbd.snapshot.remove")
 _DISCARD = Effect("rbd.head.discard")
+_DOOM = Effect("rbd.image.doom")
 _REMOVE = Effect("rbd.image.remove")
 _FORGET = Effect("rbd.image.forget")
 _RENAME_BACK = Effect("rbd.adopt.undo")
@@ -53,7 +54,7 @@ class Tidying:
         self._pool = pool
         self._catalogue = catalogue
         self._claims = claims
-        # images that this process is making
+        # images that this process is making or removing
         self._making: set[str] = set()
         self._lock = threading.Lock()
 
@@ -123,7 +124,21 @@ class Tidying:
         self._catalogue.change(_CLEAN, body)
 
     def remove(self, name: str, record: ImageRecord) -> None:
-        """Remove an image that holds no layer; one that was to be taken over gets its old name back."""
+        """Remove an image that holds no layer; one that was to be taken over gets its old name back.
+
+        Its record is made this process's own first, so that nobody who saw the same leftover removes what
+        was made under the name meanwhile.
+        """
+        if not self.reserve(name):
+            return  # another thread is at it, or makes it anew
+        try:
+            doomed = msgspec.structs.replace(record, worker=self._claims.join())
+            if self._catalogue.change(_DOOM, lambda tx: _doom(tx, name, record, doomed)):
+                self._remove_doomed(name, doomed)
+        finally:
+            self.release(name)
+
+    def _remove_doomed(self, name: str, record: ImageRecord) -> None:
         if record.adopted_from is not None:
             try:
                 with _RENAME_BACK:
@@ -139,8 +154,7 @@ class Tidying:
                 return
 
         def body(tx: Transaction) -> None:
-            found = tx.find(ImageRecord, name)
-            if found is not None and found.head is None:
+            if tx.find(ImageRecord, name) == record:
                 tx.drop(ImageRecord, name)
 
         self._catalogue.change(_FORGET, body)
@@ -166,7 +180,7 @@ class Tidying:
         return self._claims.alive(record.worker)
 
     def reserve(self, name: str) -> bool:
-        """Say that this process is making the image; False where another of its threads is."""
+        """Say that this process is making or removing the image; False where another of its threads is."""
         with self._lock:
             if name in self._making:
                 return False
@@ -238,6 +252,15 @@ class Tidying:
                 tx.drop(ClaimsRecord, layer)
 
         self._catalogue.change(_UNCLAIM, body)
+
+
+def _doom(tx: Transaction, name: str, seen: ImageRecord, doomed: ImageRecord) -> bool:
+    """Whether the image is still as it was seen: of the same attempt, and without a layer."""
+    found = tx.find(ImageRecord, name)
+    if found is None or found.head is not None or found.worker != seen.worker:
+        return False
+    tx.put(name, doomed)
+    return True
 
 
 def _is_at(tx: Transaction, layer: LayerId, image: str, snapshot: Snapshot) -> bool:
