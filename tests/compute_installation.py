@@ -19,18 +19,13 @@ from storage_installation import (
 from stratal.cluster import KINDS as CLUSTER_KINDS
 from stratal.cluster import Cluster
 from stratal.compute import KINDS as COMPUTE_KINDS
-from stratal.compute import Compute, VirtualMachineClone, VirtualMachineReconciler, guests_of, use_of
+from stratal.compute import Compute, Guests, Places, Timing, VirtualMachineClone, guests_of, use_of
 from stratal.compute.drivers.simulated import SimulatedHypervisor, World
-from stratal.compute.guests.defining import Places
-from stratal.compute.guests.devices import Devices
-from stratal.compute.guests.ports import Port, PortWish
-from stratal.compute.virtual_machine.reconcile import Timing
 from stratal.identity import KINDS as IDENTITY_KINDS
 from stratal.kernel.access import Access
 from stratal.kernel.database import Database
 from stratal.kernel.engine import Engine
 from stratal.kernel.kind import Catalogue
-from stratal.kernel.reconcile import Look
 from stratal.kernel.script import Script
 from stratal.kernel.tables import METADATA
 from stratal.kernel.transaction import Transaction
@@ -45,32 +40,6 @@ GIB = 1024
 
 SECRETS = {"key-1": {"cipher": "sesame"}}
 """What the keys of this installation decrypt."""
-
-
-class Plugs:
-    """The ports of networks as compute asks for them."""
-
-    def __init__(self, network: Network) -> None:
-        self._ports = network.ports
-
-    def plug(self, look: Look, wish: PortWish) -> Port:
-        port = self._ports.plug(
-            look,
-            vm_nic_id=wish.vm_nic_id,
-            br_net_id=wish.br_net_id,
-            mac=wish.mac,
-            link_up=wish.link_up,
-            queues=wish.queues,
-            in_kbps=wish.in_kbps,
-            out_kbps=wish.out_kbps,
-        )
-        return Port(tap=port.tap, mtu=port.mtu, bridge_id=port.bridge_id)
-
-    def unplug(self, look: Look, vm_nic_id: int) -> None:
-        self._ports.unplug(look, vm_nic_id)
-
-    def addresses(self, look: Look, vm_nic_id: int, mac: str) -> tuple[str, ...]:
-        return self._ports.addresses(look, vm_nic_id, mac)
 
 
 @dataclass(kw_only=True)
@@ -206,12 +175,13 @@ def running(
         this_node=this_node,
         decrypt=lambda key, text: SECRETS.get(key, {}).get(text),
     )
-    hypervisor = SimulatedHypervisor(world, script=script)
-    machines = VirtualMachineReconciler(
-        hypervisor,
-        storage.lender,
-        Devices(hypervisor, storage.lender, Plugs(network), None),
+    guests = Guests(
+        database,
+        storage,
+        network.ports,
+        SimulatedHypervisor(world, script=script),
         places=Places(state=directory),
+        ceph=None,
         this_node=this_node,
         timing=Timing(stop_grace=timedelta(seconds=1)),
     )
@@ -219,13 +189,14 @@ def running(
         *cluster.reconcilers,
         *storage.reconcilers,
         *network.reconcilers,
-        *compute.reconcilers(machines),
+        *compute.reconcilers(guests.reconciler),
     ]
     engine = Engine(database, catalogue, reconcilers, owner="test", settings=SETTINGS)
     database.on_work = engine.wake
     node = database.write(lambda tx: cluster.nodes.register_this_node(tx, "here", "192.0.2.1"))
     storage.start()
     network.start(node.id)
+    guests.start()
     engine.start()
     try:
         yield ComputeInstallation(
@@ -240,6 +211,7 @@ def running(
         )
     finally:
         assert engine.stop(timedelta(seconds=10))
+        guests.close()
         network.close()
         storage.close()
         database.close()

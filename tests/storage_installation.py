@@ -90,7 +90,8 @@ class Installation:
 
     def update(self, service: AnyService, id: int, access: Access = ADMIN, **spec: Any) -> AnyResource:
         body: Any = service.update_body
-        return self.database.write(lambda tx: service.update(tx, access, id, body(**spec)))
+        body = service.prepare_update(access, id, body(**spec))
+        return self.database.write(lambda tx: service.update(tx, access, id, body))
 
     def act(
         self, service: AnyService, id: int, verb: str, access: Access = ADMIN, **spec: Any

@@ -41,7 +41,7 @@ class VmDiskReconciler(PartReconciler[VmDiskSpec, VmDiskStatus]):
             resource.status,
             device=part.device,
             serial=None if volume is None else volume.spec.serial,
-            size_mb=size_mb if part.size_mb is None else part.size_mb,
+            size_mb=part.size_mb or size_mb,
             attached=part.attached,
             problem=part.problem,
         )
