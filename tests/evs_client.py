@@ -79,7 +79,7 @@ class Cloud:
     def volume(self, *, size: int | None = 1, **fields: Any) -> str:
         """A new volume, once it is available."""
         body = {"volume": {"size": size, **fields}}
-        made = self.call("POST", "/v3/volumes", body, expect=202).json()["volume"]
+        made = self.call("POST", "/v3/volumes", body, version="3.66", expect=202).json()["volume"]
         self.settled("volume", made["id"])
         return made["id"]
 
