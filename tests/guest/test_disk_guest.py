@@ -1,12 +1,13 @@
 """The guest on a disk: it boots by itself, whatever the firmware and the bus, and keeps what is written."""
 
-import hashlib
+import filecmp
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from guest import qemu
+from guest import built, qemu
 from guest.built import disk_image, fast_guest  # noqa: F401
 
 pytestmark = pytest.mark.xdist_group("guest")
@@ -92,11 +93,31 @@ def test_what_a_crash_leaves_behind_is_a_file_system_that_mounts_again(overlay: 
         assert (found.missing, found.torn) == (0, 0)
 
 
-def test_two_builds_give_the_same_disk(disk_image: Path) -> None:  # noqa: F811
-    """A build of unchanged sources is not made again, so its files are the same ones."""
-    from guest import built
+def test_its_screen_has_a_shell_that_takes_keys(overlay: Path, tmp_path: Path) -> None:
+    with qemu.Qemu(tmp_path / "q", "-device", "VGA", *_disk(overlay)) as machine:
+        machine.control.wait_ready()
+        for key in [*"id", "shift-dot", "slash", *"data", "slash", "x", "ret"]:
+            keys = [{"type": "qcode", "data": part} for part in key.split("-")]
+            machine.monitor.call("send-key", keys=keys)
+            time.sleep(0.2)
+        time.sleep(1)
 
-    before = hashlib.sha256(disk_image.read_bytes()).hexdigest()
-    again = built.build().disk
-    assert again == disk_image
-    assert hashlib.sha256(again.read_bytes()).hexdigest() == before
+        assert "uid=0" in machine.control.run("cat /data/x").output
+
+
+def test_two_builds_give_the_same_bytes(fast_guest: built.GuestFiles, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "packages").symlink_to(fast_guest.disk.parents[1] / "packages")
+
+    again = built.build(tmp_path)
+
+    for name in ("vmlinux", "vmlinuz", "initramfs", "disk"):
+        one, other = getattr(fast_guest, name), getattr(again, name)
+        assert one != other
+        assert filecmp.cmp(one, other, shallow=False), f"{name} differs"
+
+
+def test_what_is_built_is_not_built_again(fast_guest: built.GuestFiles) -> None:  # noqa: F811
+    begun = time.monotonic()
+
+    assert built.build() == fast_guest
+    assert time.monotonic() - begun < 5

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Builds the guest for tests and demo, once, and prints where it is.
 
-    tools/guest/build.py            {"disk": "/…", "vmlinux": "/…", …, "command_line": "…"}
+    tools/guest/build.py [CACHE]    {"disk": "/…", "vmlinux": "/…", …, "command_line": "…"}
 
 `disk` boots by itself, with BIOS and with UEFI. Or QEMU starts `vmlinux` (for UEFI, `vmlinuz`) with
 `initramfs` and `command_line`. What the guest can be asked is in tests/guest/control.py.
 
 Needs apt, gcc with libc6-dev, mke2fs and qemu-img, which tools/setup installs for `test` and `demo`; no
-rights of root. Packages are kept in .cache/guest/packages; to build from newer ones, remove .cache/guest.
+rights of root. Packages are kept in CACHE/packages; to build from newer ones, remove CACHE, .cache/guest.
 """
 
 import fcntl
@@ -32,7 +32,7 @@ FILES = {"vmlinux": "vmlinux", "vmlinuz": "vmlinuz", "initramfs": "initramfs", "
 
 def main() -> int:
     try:
-        directory = build(CACHE)
+        directory = build(Path(sys.argv[1]) if len(sys.argv) > 1 else CACHE)
     except BuildFailed as error:
         print(f"the guest could not be built: {error}", file=sys.stderr)
         return 1

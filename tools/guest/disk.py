@@ -1,7 +1,7 @@
 """A disk that boots the guest by itself, with BIOS and with UEFI, as an image that a user uploads.
 
     sector 0        partition table, with the boot code of SYSLINUX
-    partition 1     FAT: SYSLINUX for BIOS, systemd-boot for UEFI, the kernel, the initramfs
+    partition 1     FAT: SYSLINUX for BIOS, systemd-boot for UEFI, a kernel for each, the initramfs
     partition 2     ext4, labelled stratal-data: mounted on /data by the guest
 
 No rights of root: the file systems are made in plain files.
@@ -14,9 +14,10 @@ import struct
 import subprocess
 from pathlib import Path
 
+import quick
 from kernel import QUICK_BOOT
 
-PACKAGES = ("syslinux", "syslinux-common", "mtools", "systemd-boot-efi")
+PACKAGES = ("syslinux", "syslinux-common", "mtools", "systemd-boot-efi", *quick.PACKAGES)
 DATA_LABEL = "stratal-data"
 
 _MIB = 1 << 20
@@ -31,7 +32,7 @@ DEFAULT stratal
 PROMPT 0
 TIMEOUT 0
 LABEL stratal
-  LINUX /vmlinuz
+  LINUX /quick
   INITRD /initramfs
   APPEND {_COMMAND_LINE}
 """
@@ -68,15 +69,16 @@ def _partition(flags: int, kind: int, start: int, size: int) -> bytes:
 
 
 def _boot_partition(result: Path, packages: Path, scratch: Path) -> Path:
-    image = scratch / "boot.fat"
-    image.unlink(missing_ok=True)
+    partition = scratch / "boot.fat"
     tree = scratch / "boot"
     _write(tree / "syslinux.cfg", _SYSLINUX)
     _write(tree / "loader/loader.conf", _LOADER)
     _write(tree / "loader/entries/stratal.conf", _ENTRY)
     (tree / "EFI/BOOT").mkdir(parents=True)
     shutil.copyfile(packages / "usr/lib/systemd/boot/efi/systemd-bootx64.efi", tree / "EFI/BOOT/BOOTX64.EFI")
-    shutil.copyfile(result / "vmlinuz", tree / "vmlinuz")
+    image = (result / "vmlinuz").read_bytes()
+    (tree / "vmlinuz").write_bytes(image)
+    (tree / "quick").write_bytes(quick.pack(image, (result / "vmlinux").read_bytes(), packages, scratch))
     # The BIOS reads slower than the kernel unpacks; xz would be the other way round.
     (tree / "initramfs").write_bytes(gzip.compress((result / "initramfs").read_bytes(), 9, mtime=0))
     for path in [*tree.rglob("*"), tree]:
@@ -93,10 +95,10 @@ def _boot_partition(result: Path, packages: Path, scratch: Path) -> Path:
         subprocess.run(command, env=environment, check=True, stdin=subprocess.DEVNULL, capture_output=True)
 
     geometry = ["-T", str(_BOOT_SIZE // _SECTOR), "-H", str(_BOOT_START // _SECTOR), "-s", "63", "-h", "255"]
-    run("mformat", "-C", "-i", image, *geometry, "-N", "57a7a100", "-v", "STRATAL", "::")
-    run("mcopy", "-i", image, "-s", "-m", *sorted(tree.iterdir()), "::")
-    run("syslinux", "--install", image)
-    return image
+    run("mformat", "-C", "-i", partition, *geometry, "-N", "57a7a100", "-v", "STRATAL", "::")
+    run("mcopy", "-i", partition, "-s", "-m", *sorted(tree.iterdir()), "::")
+    run("syslinux", "--install", partition)
+    return partition
 
 
 def _write(path: Path, text: str) -> None:
