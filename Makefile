@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench serve setup lock clean
-.PHONY: lint lint-style lint-format lint-types lint-imports
+.PHONY: lint lint-style lint-format lint-types lint-imports unit
 
 bin := .venv/bin
 pytest := $(bin)/python -m pytest
@@ -26,10 +26,10 @@ demo: ## a data centre on this machine, shown in a minute
 	@tools/setup demo
 	$(bin)/python tools/demo.py $(ARGS)
 
+# The types are checked beside the tests, which wait now and then.
 check: ## style, types, imports and unit tests, in under a minute; run it before every commit
 	@tools/setup check
-	@$(MAKE) --no-print-directory lint
-	$(pytest) tests/unit -q -n 2 -p no:schemathesis $(ARGS)
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target unit lint-types lint-imports lint-style lint-format
 
 test: ## check, and all other tests: drivers, faces, crashes, real QEMU, Ceph and PostgreSQL
 	@tools/setup test
@@ -52,8 +52,12 @@ lock: ## pin the Python packages anew after a change of pyproject.toml (ARGS=--u
 	tools/lock $(ARGS)
 
 clean: ## remove all that was made here, .venv and .tools too
-	rm -rf .venv .tools .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .tools .cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+# Without PostgreSQL, and with fewer examples: see tests/thoroughness.py.
+unit:
+	STRATAL_QUICK=1 $(pytest) tests/unit -q -n 2 -p no:schemathesis $(ARGS)
 
 # All four report, whichever fail.
 lint:
