@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 from sqlalchemy import MetaData, select
 
 from stratal.identity import KINDS as IDENTITY_KINDS
@@ -14,10 +15,10 @@ from stratal.kernel.access import Access, Reach
 from stratal.kernel.actions import actions_of
 from stratal.kernel.database import Database
 from stratal.kernel.engine import Engine, EngineSettings
-from stratal.kernel.fields import CreateSpec, Id, Status, TenantSpec
+from stratal.kernel.fields import CreateSpec, Id, Status, TenantSpec, UpdateSpec
 from stratal.kernel.journal import EVENT
 from stratal.kernel.kind import Catalogue, Kind, Reference
-from stratal.kernel.reconcile import Look, RecordReconciler
+from stratal.kernel.reconcile import AnyReconciler, Gone, Look, Observed, RecordReconciler
 from stratal.kernel.service import ResourceService
 from stratal.kernel.state import State
 from stratal.kernel.store import Resource
@@ -60,6 +61,8 @@ class GuestSpec(TenantSpec, kw_only=True, omit_defaults=True):
     br_net_id: int
     mac: str
     address: str | None = None
+    #: of its port, both ways; 0: no limit
+    kbps: int = 0
 
 
 class GuestStatus(Status, kw_only=True, omit_defaults=True): ...
@@ -69,6 +72,11 @@ class GuestCreate(CreateSpec, kw_only=True, forbid_unknown_fields=True):
     br_net_id: Id
     mac: str
     address: str | None = None
+    kbps: int = 0
+
+
+class GuestUpdate(UpdateSpec, kw_only=True, forbid_unknown_fields=True):
+    kbps: int | msgspec.UnsetType = msgspec.UNSET
 
 
 #: what interfaces of virtual machines are to networks
@@ -83,8 +91,29 @@ GUEST: Kind[GuestSpec, GuestStatus] = Kind(
 )
 
 
+class PluggingReconciler:
+    """Plugs guests in and out, as compute does with interfaces of machines."""
+
+    kind = GUEST
+    concurrency = 4
+
+    def __init__(self, network: Network) -> None:
+        self._ports = network.ports
+
+    def reconcile(self, resource: Resource[GuestSpec, GuestStatus], look: Look) -> Observed[GuestStatus]:
+        spec = resource.spec
+        limits = {"in_kbps": spec.kbps, "out_kbps": spec.kbps}
+        self._ports.plug(look, vm_nic_id=spec.id, br_net_id=spec.br_net_id, mac=spec.mac, **limits)
+        return Observed(status=resource.status)
+
+    def remove(self, resource: Resource[GuestSpec, GuestStatus], look: Look) -> Gone:
+        self._ports.unplug(look, resource.id)
+        return Gone()
+
+
 class GuestService(ResourceService[GuestSpec, GuestStatus]):
     create_body = GuestCreate
+    update_body = GuestUpdate
 
 
 def eventually(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
@@ -131,6 +160,13 @@ class Installation:
     def all(self, service: AnyService, **columns: Any) -> list[AnyResource]:
         where = [service.columns[name] == value for name, value in columns.items()]
         return self.database.read(lambda tx: service.store.find(tx, *where, labels=False))
+
+    def named(self, service: AnyService) -> dict[str, int]:
+        """The ids of what is there and not on its way out, by name."""
+        live = service.columns.deletion_begin.is_(None)
+        return {
+            each.spec.name: each.id for each in self.database.read(lambda tx: service.store.find(tx, live))
+        }
 
     # -- asking, and waiting until it is done --------------------------------------------------------
 
@@ -207,9 +243,16 @@ class Installation:
 
 @contextmanager
 def running(
-    url: str, driver: NetworkDriver | None = None, *, settings: EngineSettings = SETTINGS
+    url: str,
+    driver: NetworkDriver | None = None,
+    *,
+    plugs: bool = False,
+    settings: EngineSettings = SETTINGS,
 ) -> Iterator[Installation]:
-    """An installation with an engine; simulated, with four network cards, unless a driver is given."""
+    """An installation with an engine; simulated, with four network cards, unless a driver is given.
+
+    With `plugs`, guests have ports for as long as they live.
+    """
     driver = driver or SimulatedNetwork(SimulatedHost.with_interfaces(["sim0", "sim1", "sim2", "sim3"]))
     database = Database(url)
     METADATA.create_all(database.engine)
@@ -224,7 +267,8 @@ def running(
         return {each.spec.mac: each.spec.address for each in guests.store.find(transaction, *live)}
 
     network = Network(catalogue, database, driver, nodes_of=lambda tx: nodes, guests_of=guests_of)
-    reconcilers = [*network.reconcilers, RecordReconciler(GUEST)]
+    guest = PluggingReconciler(network) if plugs else RecordReconciler(GUEST)
+    reconcilers: list[AnyReconciler] = [*network.reconcilers, guest]
     engine = Engine(database, catalogue, reconcilers, owner="test", settings=settings)
     database.on_work = engine.wake
     network.start(NODE_ID)

@@ -1,6 +1,7 @@
 """The Linux driver, held by the suite of all network drivers, in a network of its own; and by guests that ask
 it for addresses and send frames."""
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ from own_network import may_make_networks, own_network
 from stratal.network.drivers.contract import BridgeWanted, NetworkDriver, PortWanted
 from stratal.network.drivers.linux import LinuxNetwork, tag_of
 
-TAG = tag_of("/srv/stratal")
+#: no other process's: services are told apart by it, and processes are seen from every network
+DIRECTORY = Path(f"/run/stratal-{os.getpid()}")
+TAG = tag_of(str(DIRECTORY))
 PHYSICAL = ("phys0", "phys1")
 
 pytestmark = pytest.mark.skipif(not may_make_networks(), reason="only root may make network namespaces")
@@ -32,14 +35,14 @@ def link_names() -> set[str]:
 def network() -> Iterator[None]:
     with own_network():
         yield
-        driver = LinuxNetwork(tag=TAG, directory=Path("/run/stratal"))
+        driver = LinuxNetwork(tag=TAG, directory=DIRECTORY)
         for id in driver.survey().dhcp:
             driver.remove_dhcp(id)
 
 
 @pytest.fixture
 def driver() -> NetworkDriver:
-    return LinuxNetwork(tag=TAG, directory=Path("/run/stratal"), also=PHYSICAL)
+    return LinuxNetwork(tag=TAG, directory=DIRECTORY, also=PHYSICAL)
 
 
 class TestLinuxNetwork(NetworkDriverSuite):
@@ -48,7 +51,7 @@ class TestLinuxNetwork(NetworkDriverSuite):
         return driver
 
     def reopen(self, driver: NetworkDriver) -> NetworkDriver:
-        return LinuxNetwork(tag=TAG, directory=Path("/run/stratal"), also=PHYSICAL)
+        return LinuxNetwork(tag=TAG, directory=DIRECTORY, also=PHYSICAL)
 
     def add_interface(self, driver: NetworkDriver, name: str, address: str | None = None) -> None:
         ip("link", "add", name, "type", "veth", "peer", f"far-{name}")
@@ -132,7 +135,7 @@ def test_whoever_is_no_guest_gets_no_answer(driver: NetworkDriver, tmp_path: Pat
 def test_a_guest_that_came_later_is_served_by_the_same_process(driver: NetworkDriver, tmp_path: Path) -> None:
     driver.ensure_bridge(1, BridgeWanted())
     driver.ensure_dhcp(1, service(guests={}))
-    [pid] = Path("/run/stratal").glob("*/dhcp-1/pid")
+    [pid] = DIRECTORY.glob("*/dhcp-1/pid")
     before = pid.read_text()
     driver.ensure_dhcp(1, service(guests={MAC: IPv4Address("192.0.2.5")}))
     assert Guest(driver, 1, MAC, "guest").ask(tmp_path)["ip"] == "192.0.2.5"
@@ -152,7 +155,7 @@ def test_a_guest_that_left_has_no_lease_any_more(driver: NetworkDriver, tmp_path
 def test_a_killed_server_is_started_again(driver: NetworkDriver) -> None:
     driver.ensure_bridge(1, BridgeWanted())
     driver.ensure_dhcp(1, service())
-    [pid] = Path("/run/stratal").glob("*/dhcp-1/pid")
+    [pid] = DIRECTORY.glob("*/dhcp-1/pid")
     subprocess.run(["kill", "-9", pid.read_text().strip()], check=True)
     deadline = time.monotonic() + 5
     while (state := driver.observe_dhcp(1)) is not None and state.running:
@@ -163,7 +166,7 @@ def test_a_killed_server_is_started_again(driver: NetworkDriver) -> None:
 def test_a_server_whose_pid_file_was_lost_is_found_and_not_doubled(driver: NetworkDriver) -> None:
     driver.ensure_bridge(1, BridgeWanted())
     driver.ensure_dhcp(1, service())
-    [pid] = Path("/run/stratal").glob("*/dhcp-1/pid")
+    [pid] = DIRECTORY.glob("*/dhcp-1/pid")
     process = pid.read_text().strip()
     pid.unlink()
     assert driver.ensure_dhcp(1, service()).running
@@ -205,7 +208,7 @@ def test_the_host_is_deaf_and_dumb_on_the_devices_of_guests(driver: NetworkDrive
 
 
 def test_two_installations_on_one_host_leave_each_other_alone(driver: NetworkDriver) -> None:
-    other = LinuxNetwork(tag=tag_of("/srv/another"), directory=Path("/run/stratal"))
+    other = LinuxNetwork(tag=tag_of("/srv/another"), directory=DIRECTORY)
     for each in (driver, other):
         each.ensure_bridge(1, BridgeWanted())
         each.ensure_port(7, PortWanted(network=1, mac=MAC, from_guest_kbps=100))
@@ -230,7 +233,7 @@ def test_all_of_it_together_leaves_no_device_behind(driver: NetworkDriver) -> No
     driver.remove_bridge(1)
     assert link_names() == before
     assert list(Path("/run/netns").iterdir()) == []
-    assert list(Path("/run/stratal").glob("*/*")) == []
+    assert list(DIRECTORY.glob("*/*")) == []
 
 
 def test_what_a_guest_sends_is_slowed_down_to_its_limit(driver: NetworkDriver) -> None:

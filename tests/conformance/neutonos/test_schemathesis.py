@@ -95,6 +95,8 @@ def _populate(client: Client) -> None:
         make("chassises", name="chassis", rack_id=rack)
         key = make("label-keys", name=f"key {number}")
         make("label-values", name="value", label_key_id=key)
+        switch = make("vsws", name=f"switch {number}")
+        make("br-nets", name=f"network {number}", vsw_id=switch, vlan_id=number, cidr="10.1.2.0/24")
         make("users", name=f"user {number}", password="any password")
         make("projects", name=f"project {number}")
 
