@@ -32,6 +32,15 @@ def new_volume(session: Session, *, size: str | None, policy: str | None, image:
     return spec
 
 
+def boot_disk_snapshot(session: Session, machine_snapshot: int) -> int:
+    """The snapshot of the volume that a machine booted from, in a snapshot of the machine."""
+    parts = list(session.items("vm-disk-snaps", query=f"spec.vm_snap_id:{machine_snapshot}"))
+    chosen = [each for each in parts if each["spec"].get("boot")] or parts[:1]
+    if not chosen:
+        raise BadArgument(reason="the machine had no disk when that snapshot was taken")
+    return int(chosen[0]["spec"]["bs_snap_id"])
+
+
 def volume_progress(session: Session) -> Progress:
     """How far the work on the layers of a volume is."""
 

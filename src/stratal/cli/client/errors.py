@@ -76,6 +76,14 @@ class WentWrong(ClientError):
     exit_code = 8
 
 
+class Stuck(ClientError):
+    """One and the same problem has kept it for long."""
+
+    code = "stuck"
+    template = "{what} does not get on: {reason}; the server goes on trying"
+    exit_code = 8
+
+
 class Refused(ClientError):
     """The server's answer to a request that it does not carry out."""
 

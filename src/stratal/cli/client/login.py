@@ -62,6 +62,18 @@ def encrypted(connection: Connection, **passwords: str) -> JSON:
     return spec
 
 
+def console_password(connection: Connection, file: str | None) -> JSON:
+    """Fields of a machine whose screen asks for a password."""
+    spec = encrypted(connection, graphics_password=_of_file(file) if file else _asked("Console password"))
+    return {"graphics_auth_enabled": True, **spec}
+
+
+def _asked(prompt: str) -> str:
+    if not sys.stdin.isatty():
+        raise BadArgument(reason="nobody is there to be asked for a password")
+    return getpass.getpass(f"{prompt}: ")
+
+
 def log_in(context: Context, password: str, project: str | None) -> Context:
     """The context with a token in it. Raises Refused, Unreachable."""
     with Connection(context) as connection:

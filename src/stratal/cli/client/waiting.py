@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from stratal.cli.client.errors import ClientError, Refused, StillGoing, WentWrong
+from stratal.cli.client.errors import ClientError, Refused, StillGoing, Stuck
 from stratal.cli.client.kinds import JSON
 from stratal.cli.client.session import Session, id_of
 from stratal.cli.client.sizes import shown_bytes
@@ -123,7 +123,7 @@ def settled(
 ) -> JSON:
     """The resource once it is as asked for; at once if nobody wants to wait.
 
-    Raises StillGoing, WentWrong, Interrupted; and Refused (404) if somebody deletes it meanwhile.
+    Raises StillGoing, Stuck, Interrupted; and Refused (404) if somebody deletes it meanwhile.
     """
     if not wait.wanted:
         return item
@@ -162,7 +162,7 @@ def _poll(
                 if wait.timeout is not None and waited >= wait.timeout:
                     raise StillGoing(what=what, seconds=waited, why=f" ({why})" if why else "")
                 if why and trouble.lasted > _PATIENCE:
-                    raise WentWrong(what=what, reason=f"{why}; the server goes on trying")
+                    raise Stuck(what=what, reason=why)
                 shown.show(progress(item) if progress and item and waited > _SHOWN_AFTER else None, why)
                 left = _LONGEST_PAUSE if wait.timeout is None else max(0.0, wait.timeout - waited)
                 time.sleep(min(pause, left))

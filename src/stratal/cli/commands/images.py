@@ -117,7 +117,8 @@ def create_from_snapshot(
         typer.Option("--snapshot", "-s", help="A snapshot of a volume.", autocompletion=names(SNAPS)),
     ] = None,
     vm_snapshot: Annotated[
-        str | None, typer.Option(help="A snapshot of a machine.", autocompletion=names("vm-snaps"))
+        str | None,
+        typer.Option(help="A snapshot of a machine: of its boot disk.", autocompletion=names("vm-snaps")),
     ] = None,
     policy: Policy = None,
     shared: Shared = False,
@@ -128,6 +129,7 @@ def create_from_snapshot(
     json: Json = False,
 ) -> None:
     """Make a template of a snapshot. Nothing is copied; its source goes on running."""
+    from stratal.cli.client import disks
     from stratal.cli.client.errors import BadArgument
     from stratal.cli.client.session import Session
 
@@ -135,11 +137,16 @@ def create_from_snapshot(
         raise BadArgument(reason="say either --snapshot or --vm-snapshot")
     with Session() as session:
         source = (
-            {"bs_snap_id": session.find(SNAPS, snapshot)}
+            session.find(SNAPS, snapshot)
             if snapshot is not None
-            else {"vm_snap_id": session.find("vm-snaps", vm_snapshot or "")}
+            else disks.boot_disk_snapshot(session, session.find("vm-snaps", vm_snapshot or ""))
         )
-    spec: dict[str, object] = {"name": name, "description": description, "shared": shared, **source}
+    spec: dict[str, object] = {
+        "name": name,
+        "description": description,
+        "shared": shared,
+        "bs_snap_id": source,
+    }
     _make(spec, policy, more, None, wait, timeout, json)
 
 

@@ -189,7 +189,7 @@ def _attach(
     id = verbs.id_of(machine)
     taken = [str(each["metadata"]["name"]) for each in session.items(plural, query=f"spec.vm_id:{id}")]
     word = plural.removeprefix("vm-").removesuffix("s")
-    numbered = (f"{machine['metadata']['name']}-{word}-{number}" for number in range(len(taken) + 1))
+    numbered = (f"{machine['metadata']['name']}-{word}-{number}" for number in range(1, len(taken) + 2))
     spec = {
         "name": name or next(each for each in numbered if each not in taken),
         "description": description,

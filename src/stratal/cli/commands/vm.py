@@ -63,6 +63,9 @@ def create(
     ] = None,
     uefi: Annotated[bool, typer.Option("--uefi", help="UEFI in place of BIOS.")] = False,
     start: Annotated[bool, typer.Option(help="Start it at once.")] = True,
+    console_password_file: Annotated[
+        str | None, typer.Option(help="File with a password that its screen asks for; - for standard input.")
+    ] = None,
     description: Description = "",
     more: More = None,
     wait: WaitFlag = None,
@@ -72,6 +75,7 @@ def create(
     """Create a virtual machine, with its disks, and start it."""
     from stratal.cli.client import disks, values, verbs
     from stratal.cli.client.kinds import JSON
+    from stratal.cli.client.login import console_password
     from stratal.cli.client.session import Session
     from stratal.cli.client.sizes import size_mb
 
@@ -98,6 +102,8 @@ def create(
             "vm_nics": [{"br_net_id": session.find(NETWORKS, each)} for each in network or []],
             "vm_cd_roms": [{"vm_image_id": session.find(IMAGES, each)} for each in cdrom or []],
         }
+        if console_password_file:
+            spec |= console_password(session.connection, console_password_file)
         if cdrom:
             spec["boot_device_order"] = ["disk", "cdrom"]
         if more:
@@ -243,6 +249,25 @@ def console_info(vm: Machine, json: Json = False) -> None:
     for name, url in urls.items():
         print(f"{name:<9} {url}")
     print(f"{'password':<9} {'is asked for' if said['password'] else 'none'}")
+
+
+@app.command("set-console-password")
+def set_console_password(
+    vm: Machine,
+    password_file: Annotated[
+        str | None, typer.Option(help="- for standard input. Default: a question.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Let the screen of a machine ask for a password, of 8 characters at most."""
+    from stratal.cli.client import verbs
+    from stratal.cli.client.login import console_password
+    from stratal.cli.client.session import Session
+
+    with Session() as session:
+        id = session.find(MACHINES, vm)
+        spec = console_password(session.connection, password_file)
+        verbs.update(session, MACHINES, id, spec, wait_of(None, None), json=json)
 
 
 @app.command("tree")
