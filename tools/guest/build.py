@@ -79,7 +79,7 @@ def _build(packages: Packages, scratch: Path) -> None:
 def _fingerprint() -> str:
     digest = hashlib.sha256()
     for path in sorted(HERE.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and path.suffix not in (".md", ".pyc"):
             digest.update(f"{path.relative_to(HERE)} {path.stat().st_mode & 0o100}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
