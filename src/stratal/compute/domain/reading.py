@@ -16,6 +16,7 @@ from stratal.compute.domain.state import (
 )
 from stratal.compute.domain.writing import HOLD_NAMESPACE, NAMESPACE
 
+_HOLD = f"metadata/{{{HOLD_NAMESPACE}}}hold"
 _AGENT = "org.qemu.guest_agent.0"
 
 
@@ -47,6 +48,8 @@ class Domain:
     owner: str | None
     #: what ends the hold that the machine is in; None: it is in none
     undo: Undo | None
+    #: overlays that hold what their base holds too, and are to be emptied before they are used
+    stale: tuple[Path, ...]
     cpus: int
     memory_bytes: int
     nvram: Path | None
@@ -59,6 +62,8 @@ class Domain:
     indexes: Mapping[str, tuple[str, ...]]
     #: active commits, by target
     mirrors: Mapping[str, "Mirror"]
+    #: the numbers in the names of all of QEMU's block nodes that libvirt knows of
+    nodes: frozenset[str]
     #: the names that libvirt gave to devices, by target or MAC address
     aliases: Mapping[str, str]
 
@@ -73,6 +78,7 @@ def read(xml: str) -> Domain:
         name=root.findtext("title") or root.findtext("name") or "",
         owner=None if mark is None else mark.get("owner"),
         undo=_undo(root),
+        stale=tuple(Path(each.get("file", "")) for each in root.iterfind(f"{_HOLD}/stale")),
         cpus=_cpus(root),
         memory_bytes=int(root.findtext("currentMemory") or root.findtext("memory") or 0) * 1024,
         nvram=Path(nvram) if nvram else None,
@@ -83,6 +89,7 @@ def read(xml: str) -> Domain:
         agent=_agent(root),
         indexes={target: tuple(_indexes(each)) for target, each in blocks},
         mirrors={target: mirror for target, each in blocks for mirror in _mirrors(each)},
+        nodes=frozenset(_nodes(root)),
         aliases=dict(_aliases(root)),
     )
 
@@ -93,7 +100,7 @@ def _cpus(root: ElementTree.Element) -> int:
 
 
 def _undo(root: ElementTree.Element) -> Undo | None:
-    hold = root.find(f"metadata/{{{HOLD_NAMESPACE}}}hold")
+    hold = root.find(_HOLD)
     return None if hold is None else Undo(hold.get("undo", Undo.NOTHING))
 
 
@@ -157,6 +164,11 @@ def _mirrors(disk: ElementTree.Element) -> Iterator[Mirror]:
         source, form = mirror.find("source"), mirror.find("format")
         base = None if source is None else _image(source, "raw" if form is None else form.get("type", "raw"))
         yield Mirror(base=base, ready=mirror.get("ready") == "yes")
+
+
+def _nodes(root: ElementTree.Element) -> Iterator[str]:
+    for disk in root.iterfind("devices/disk"):
+        yield from filter(None, (each.get("index") for each in disk.iter()))
 
 
 def _aliases(root: ElementTree.Element) -> Iterator[tuple[str, str]]:

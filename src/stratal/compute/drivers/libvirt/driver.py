@@ -75,7 +75,8 @@ class LibvirtHypervisor(Chains):
             return seen
 
         found = self.ask_host(_HOST, "looking at all machines", look, seconds=_SURVEY_SECONDS)
-        return {each.machine: each.described for each in found if each.domain.owner == self.owner}
+        ours = (self.mended(each) for each in found if each.domain.owner == self.owner)
+        return {each.machine: each.described for each in ours if each is not None}
 
     @patient
     def disk_sizes(self, machine: MachineId) -> Mapping[str, int]:

@@ -24,7 +24,7 @@ from stratal.compute.drivers.errors import (
 from stratal.compute.drivers.libvirt import binding, keys
 from stratal.compute.drivers.libvirt.access import patient
 from stratal.compute.drivers.libvirt.host import HostProbe
-from stratal.compute.drivers.libvirt.marks import Marks
+from stratal.compute.drivers.libvirt.mending import Mending
 from stratal.kernel.effects import Effect
 from stratal.kernel.errors import StratalError
 
@@ -44,7 +44,7 @@ _START_SECONDS = 120.0
 _POWER_OFF_SECONDS = 60.0
 
 
-class Life(Marks):
+class Life(Mending):
     host: HostProbe
 
     @patient

@@ -50,6 +50,8 @@ class Link:
         self._lock = threading.Lock()
         self._connection: Any = None
         self._listeners: list[Callable[[MachineEvent], None]] = []
+        #: the processes (machine, libvirt's number) that were looked at on this connection, see `mending`
+        self.seen: set[tuple[str, int]] = set()
         self._lost = threading.Event()
         self._keeper: threading.Thread | None = None
         self._closing = False
@@ -122,6 +124,7 @@ class Link:
                 reason = binding.message_of(error)
             else:
                 self._lost.clear()
+                self.seen.clear()
                 return connection
             if time.monotonic() > deadline:
                 raise HypervisorUnavailable(reason=reason)

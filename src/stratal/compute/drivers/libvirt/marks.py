@@ -4,6 +4,8 @@ It lies in libvirt's live description of the machine: there for as long as the Q
 happens to us or to libvirtd.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
 from xml.etree import ElementTree
 
 from stratal.compute.domain import MachineId, writing
@@ -20,9 +22,11 @@ _KEY = "hold"
 
 
 class Marks(Access):
-    def mark(self, machine: MachineId, undo: Undo) -> None:
-        """Say what ends its hold; in place of what was said before."""
+    def mark(self, machine: MachineId, undo: Undo, stale: Sequence[Path] = ()) -> None:
+        """Say what ends its hold, and which overlays are to be emptied first; in place of what was said."""
         element = ElementTree.Element("hold", undo=undo)
+        for overlay in stale:
+            ElementTree.SubElement(element, "stale", file=str(overlay))
         with _MARK:
             self._set(machine, ElementTree.tostring(element, encoding="unicode"))
 

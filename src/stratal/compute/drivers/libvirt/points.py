@@ -23,6 +23,7 @@ from stratal.compute.drivers.errors import (
 from stratal.compute.drivers.libvirt import binding
 from stratal.compute.drivers.libvirt.access import Found, patient
 from stratal.compute.drivers.libvirt.agent import Agent
+from stratal.compute.drivers.libvirt.mending import empty
 from stratal.kernel.effects import Effect
 from stratal.kernel.errors import Invalid, StratalError
 from stratal.kernel.logs import get_logger
@@ -134,8 +135,13 @@ class Points(Agent):
                 )
         except SnapshotFailed:
             # An error is no proof that nothing happened.
-            if not _is_done(self.live(found.machine), overlays):
+            again = self.live(found.machine)
+            if _is_done(again, overlays):
+                return
+            if again.domain.disks.keys() == found.domain.disks.keys():
                 raise
+            # A disk came or went in between, which every request has to name.
+            self._take(again, overlays, memory_file, flags, seconds)
 
     @contextmanager
     def hold(
@@ -181,6 +187,8 @@ class Points(Agent):
         found = self.find(machine)
         if found is None or not found.alive or found.domain.undo is None:
             return False
+        for overlay in found.domain.stale:
+            empty(overlay)
         if found.domain.undo is Undo.THAW:
             self.thaw(machine, seconds=_THAW_SECONDS)
         elif found.domain.undo is Undo.RESUME and found.power_state is PowerState.PAUSED:

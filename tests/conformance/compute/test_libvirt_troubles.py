@@ -1,0 +1,319 @@
+"""What only real processes can suffer: libvirtd, QEMU and the process that uses them are killed or hang."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypervisor_ground import MIB, Ground, new_id
+from hypervisor_suite import seen, swept, top_of
+
+from libvirt_host import LibvirtHost
+from stratal.compute.domain import Cause, Chain, FileImage, Firmware, MachineId, PowerState
+from stratal.compute.drivers.contract import Happening, MachineEvent
+from stratal.compute.drivers.errors import HypervisorUnavailable
+from stratal.compute.drivers.libvirt import LibvirtHypervisor, binding
+from stratal.compute.drivers.libvirt.daemon import Daemon
+from stratal.kernel.effects import ENVIRONMENT_VARIABLE, Effect
+from stratal.kernel.errors import StratalError
+
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("libvirt")]
+
+_PROGRAM = [sys.executable, str(Path(__file__).with_name("libvirt_life.py"))]
+
+
+@pytest.fixture
+def hypervisor(libvirt_host: LibvirtHost) -> Generator[LibvirtHypervisor]:
+    driver = libvirt_host.driver("one", patience_seconds=30)
+    with swept(driver):
+        yield driver
+    driver.close()
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Ground:
+    return Ground(folder=tmp_path, real=True)
+
+
+def qmp(hypervisor: LibvirtHypervisor, machine: MachineId, command: str, **arguments: object) -> Any:
+    """What QEMU itself answers."""
+    request = json.dumps({"execute": command, "arguments": arguments})
+    handle = hypervisor.get(machine).handle
+    answer = json.loads(binding.qemu_module().qemuMonitorCommand(handle, request, 0))
+    assert "error" not in answer, answer
+    return answer["return"]
+
+
+def qemu_io(hypervisor: LibvirtHypervisor, machine: MachineId, node: str, command: str) -> str:
+    """As the guest would read and write, by QEMU's monitor for people."""
+    return qmp(
+        hypervisor, machine, "human-monitor-command", **{"command-line": f'qemu-io {node} "{command}"'}
+    )
+
+
+def chain_in_qemu(hypervisor: LibvirtHypervisor, machine: MachineId) -> list[str]:
+    """Of the first disk: what QEMU has open, the topmost first."""
+    for device in qmp(hypervisor, machine, "query-block"):
+        if "inserted" in device:
+            image = device["inserted"]["image"]
+            names: list[str] = []
+            while image:
+                names.append(image["filename"])
+                image = image.get("backing-image")
+            return names
+    raise AssertionError("no disk")
+
+
+def paths(chain: Chain) -> list[str]:
+    return [str(image.path) for image in chain if isinstance(image, FileImage)]
+
+
+def test_machines_outlive_libvirtd_and_are_found_again(
+    hypervisor: LibvirtHypervisor, libvirt_host: LibvirtHost, ground: Ground
+) -> None:
+    definition = ground.definition()
+    hypervisor.start(definition)
+    before, pid = seen(hypervisor, definition.machine), libvirt_host.qemu_pid(definition.machine)
+    heard: list[MachineEvent] = []
+    with hypervisor.subscribe(heard.append):
+        libvirt_host.kill_daemon()
+        assert seen(hypervisor, definition.machine) == before
+        assert libvirt_host.qemu_pid(definition.machine) == pid
+        deadline = time.monotonic() + 10
+        while MachineEvent(machine=None, what=Happening.STATE) not in heard:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    hypervisor.pause(definition.machine)
+    hypervisor.resume(definition.machine)
+
+
+def test_a_new_process_finds_machines_and_starts_libvirtd_if_it_must(
+    hypervisor: LibvirtHypervisor, libvirt_host: LibvirtHost, ground: Ground
+) -> None:
+    definition = ground.definition()
+    hypervisor.start(definition)
+    libvirt_host.kill_daemon()
+    successor = libvirt_host.driver("one")
+    assert seen(successor, definition.machine).alive
+    successor.close()
+
+
+def test_a_killed_qemu_shows_as_a_crash_and_starts_again(
+    hypervisor: LibvirtHypervisor, libvirt_host: LibvirtHost, ground: Ground
+) -> None:
+    definition = ground.definition()
+    hypervisor.start(definition)
+    libvirt_host.kill_qemu(definition.machine)
+    deadline = time.monotonic() + 10
+    while seen(hypervisor, definition.machine).alive:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    found = seen(hypervisor, definition.machine)
+    assert (found.power_state, found.cause) == (PowerState.CRASHED, Cause.CRASH)
+    hypervisor.start(definition)
+    assert seen(hypervisor, definition.machine).power_state is PowerState.RUNNING
+
+
+def test_a_qemu_that_died_without_libvirtd_is_not_taken_for_running(
+    hypervisor: LibvirtHypervisor, libvirt_host: LibvirtHost, ground: Ground
+) -> None:
+    definition = ground.definition()
+    hypervisor.start(definition)
+    libvirt_host.kill_daemon()
+    libvirt_host.kill_qemu(definition.machine)
+    deadline = time.monotonic() + 20
+    while seen(hypervisor, definition.machine).alive:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    hypervisor.start(definition)
+    assert seen(hypervisor, definition.machine).alive
+
+
+def test_snapshots_survive_a_libvirtd_that_is_killed_at_any_moment(
+    hypervisor: LibvirtHypervisor, libvirt_host: LibvirtHost, ground: Ground
+) -> None:
+    chance = random.Random(1)
+    definition = ground.definition(ground.disk("vda"), ground.disk("vdb"))
+    hypervisor.start(definition)
+    machine = definition.machine
+    for _ in range(8):
+        overlays = {target: ground.overlay(top_of(hypervisor, machine, target)) for target in ("vda", "vdb")}
+        before = seen(hypervisor, machine).disks["vda"].chain
+        killer = threading.Timer(chance.uniform(0.002, 0.03), libvirt_host.kill_daemon)
+        killer.start()
+        hypervisor.snapshot(machine, overlays)
+        killer.join()
+        found = seen(hypervisor, machine)
+        assert found.disks["vda"].chain == (overlays["vda"], *before)
+        assert chain_in_qemu(hypervisor, machine) == paths(found.disks["vda"].chain)
+
+
+def test_chains_that_libvirtd_does_not_know_of_are_mended_without_losing_a_write(
+    hypervisor: LibvirtHypervisor, libvirt_host: LibvirtHost, ground: Ground
+) -> None:
+    definition = ground.definition()
+    hypervisor.start(definition)
+    machine, base = definition.machine, top_of(hypervisor, definition.machine)
+    overlay = ground.overlay(base)
+    # What libvirt does, without its writing it down.
+    storage = {"driver": "file", "filename": str(overlay.path), "node-name": "libvirt-90-storage"}
+    qmp(hypervisor, machine, "blockdev-add", **storage)
+    layer = {
+        "driver": "qcow2",
+        "file": "libvirt-90-storage",
+        "node-name": "libvirt-90-format",
+        "backing": None,
+    }
+    qmp(hypervisor, machine, "blockdev-add", **layer)
+    top = qmp(hypervisor, machine, "query-block")[0]["inserted"]["node-name"]
+    qmp(hypervisor, machine, "blockdev-snapshot", node=top, overlay="libvirt-90-format")
+    qemu_io(hypervisor, machine, "libvirt-90-format", "write -P 17 1M 64k")
+
+    successor = libvirt_host.driver("one")
+    found = seen(successor, machine)
+    assert (found.power_state, found.held) == (PowerState.RUNNING, False)
+    assert chain_in_qemu(successor, machine) == [str(base.path)]
+    assert "pattern" not in qemu_io(successor, machine, top, "read -P 17 1M 64k").lower()
+    # Newer data below; the overlay must not hide it with what it once held.
+    qemu_io(successor, machine, top, "write -P 18 1M 64k")
+    successor.snapshot(machine, {"vda": overlay})
+    node = qmp(successor, machine, "query-block")[0]["inserted"]["node-name"]
+    assert "failed" not in qemu_io(successor, machine, node, "read -P 18 1M 64k")
+    successor.close()
+
+
+def test_jobs_survive_a_libvirtd_that_is_killed_at_any_moment(
+    hypervisor: LibvirtHypervisor, libvirt_host: LibvirtHost, ground: Ground
+) -> None:
+    chance = random.Random(2)
+    definition = ground.definition(ground.disk(length=9))
+    hypervisor.start(definition)
+    machine = definition.machine
+    for turn in range(6):
+        chain = seen(hypervisor, machine).disks["vda"].chain
+        top = 0 if turn % 2 else 1
+        killer = threading.Timer(chance.uniform(0.002, 0.04), libvirt_host.kill_daemon)
+        killer.start()
+        hypervisor.commit(machine, "vda", top=chain[top], base=chain[top + 1]).run()
+        killer.join()
+        found = seen(hypervisor, machine)
+        assert found.disks["vda"].chain == chain[:top] + chain[top + 1 :]
+        assert chain_in_qemu(hypervisor, machine) == paths(found.disks["vda"].chain)
+
+
+def test_a_qemu_killed_during_a_job_leaves_a_chain_that_starts(
+    hypervisor: LibvirtHypervisor, libvirt_host: LibvirtHost, ground: Ground
+) -> None:
+    definition = ground.definition(ground.disk(length=4))
+    machine, chain = definition.machine, definition.disks[0].chain
+    for top, base in ((chain[1], chain[2]), (chain[0], chain[3])):
+        hypervisor.start(definition)
+        killer = threading.Timer(0.004, libvirt_host.kill_qemu, args=(machine,))
+        killer.start()
+        with suppress(StratalError):
+            hypervisor.commit(machine, "vda", top=top, base=base).run()
+        killer.join()
+        for path in paths(chain):
+            subprocess.run(["qemu-img", "check", "-q", "-U", path], check=True)
+
+
+def test_no_verb_hangs_on_a_libvirtd_that_hangs(libvirt_host: LibvirtHost, ground: Ground) -> None:
+    driver = libvirt_host.driver("one", patience_seconds=1)
+    driver.probe()
+    pid = Daemon(libvirt_host.directory).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        with pytest.raises(HypervisorUnavailable):
+            driver.observe(new_id())
+        assert time.monotonic() - begun < 60
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    driver.close()
+
+
+def test_a_hanging_machine_keeps_nobody_from_the_others(
+    hypervisor: LibvirtHypervisor, libvirt_host: LibvirtHost, ground: Ground
+) -> None:
+    hanging, other = ground.definition(), ground.definition()
+    hypervisor.start(hanging)
+    hypervisor.start(other)
+    pid = libvirt_host.qemu_pid(hanging.machine)
+    os.kill(pid, signal.SIGSTOP)
+    asked = threading.Thread(target=_ask_in_vain, args=(hypervisor, hanging.machine))
+    try:
+        asked.start()
+        begun = time.monotonic()
+        hypervisor.pause(other.machine)
+        hypervisor.resume(other.machine)
+        assert seen(hypervisor, hanging.machine).alive
+        assert time.monotonic() - begun < 10
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        asked.join()
+
+
+def _ask_in_vain(hypervisor: LibvirtHypervisor, machine: MachineId) -> None:
+    with suppress(StratalError):
+        hypervisor.pause(machine)
+
+
+def test_a_machine_with_uefi_starts_and_takes_its_variables_with_it(
+    hypervisor: LibvirtHypervisor, ground: Ground
+) -> None:
+    nvram = ground.folder / "nvram.fd"
+    definition = replace(ground.definition(), firmware=Firmware.UEFI, nvram=nvram, memory_bytes=128 * MIB)
+    hypervisor.start(definition)
+    assert nvram.exists()
+    hypervisor.power_off(definition.machine)
+    hypervisor.remove(definition.machine)
+    assert not nvram.exists()
+
+
+def test_the_password_of_a_console_is_in_no_process_list(
+    hypervisor: LibvirtHypervisor, libvirt_host: LibvirtHost, ground: Ground
+) -> None:
+    definition = ground.definition()
+    definition = replace(definition, graphics=replace(definition.graphics, password="s3cr3t-w", spice=True))
+    hypervisor.start(definition)
+    pid = libvirt_host.qemu_pid(definition.machine)
+    assert b"s3cr3t-w" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+    assert b"s3cr3t-w" not in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def test_a_process_killed_at_any_effect_is_followed_by_one_that_ends_its_work(
+    libvirt_host: LibvirtHost, tmp_path: Path
+) -> None:
+    """SIGKILL at every crash point of the driver that the program passes."""
+    points = [point for point in Effect.crash_points() if point.startswith("libvirt.")]
+    passed = 0
+    for number, point in enumerate(points):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        machine = new_id()
+        killed = _live(libvirt_host, folder, machine, {ENVIRONMENT_VARIABLE: point})
+        if killed == 0:
+            continue
+        assert killed == -signal.SIGKILL, point
+        passed += 1
+        assert _live(libvirt_host, folder, machine, {}) == 0, point
+    assert passed > 30
+
+
+def _live(host: LibvirtHost, folder: Path, machine: MachineId, environment: dict[str, str]) -> int:
+    return subprocess.run(
+        [*_PROGRAM, str(host.directory), str(folder), machine],
+        env={**os.environ, **environment},
+        check=False,
+    ).returncode
