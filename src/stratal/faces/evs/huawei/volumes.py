@@ -311,6 +311,17 @@ ENDPOINTS: Final = (
     _row("DELETE", f"{_DISK}/{{id}}", delete, "delete"),
     _row("GET", f"{_DISK}/{{id}}/tags", show_tags, "show"),
     _row("POST", f"{_DISK}/{{id}}/tags/action", change_tags, "update", 204),
+    # the native path's older names for the same
+    *(
+        row
+        for version in ("v2", "v3")
+        for row in (
+            _row("GET", f"/{version}/os-vendor-volumes/detail", list_detail, "list"),
+            _row("GET", f"/{version}/os-vendor-volumes/{{id}}", show, "show"),
+            _row("GET", f"/{version}/os-vendor-volumes/{{id}}/tags", show_tags, "show"),
+            _row("POST", f"/{version}/os-vendor-volumes/{{id}}/tags/action", change_tags, "update", 204),
+        )
+    ),
     _row("POST", "/v2/volumes/{id}/retype", retype, "retype", 202),
     _row("GET", "/v1/jobs/{id}", show_job, "show"),
 )

@@ -168,6 +168,12 @@ def delete_spec(transaction: Transaction, call: Call) -> None:
     call.services.storage.block.types.drop_spec(transaction, call.access, id, call.parts["key"])
 
 
+def show_encryption(transaction: Transaction, call: Call) -> dict[str, Any]:
+    """Nothing: as in the original, of a type whose volumes are not encrypted. None are."""
+    call.services.storage.block.types.show(transaction, call.access, id_of(transaction, call))
+    return {}
+
+
 # -- whom a private type is for ----------------------------------------------------------------------
 
 
@@ -231,6 +237,7 @@ ENDPOINTS: Final = (
     _row("GET", "/{id}/extra_specs/{key}", show_spec, "show"),
     _row("PUT", "/{id}/extra_specs/{key}", put_spec, "update"),
     _row("DELETE", "/{id}/extra_specs/{key}", delete_spec, "update", 202),
+    _row("GET", "/{id}/encryption", show_encryption, "update"),
     _row("GET", "/{id}/os-volume-type-access", list_access, "update"),
     _row("POST", "/{id}/action", act, "update", 202, conflict=409),
 )

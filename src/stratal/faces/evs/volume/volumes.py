@@ -261,6 +261,12 @@ def _flag(call: Call, name: str) -> bool:
     return text is not None and (text == "" or lists.is_true(text))
 
 
+def show_encryption(transaction: Transaction, call: Call) -> dict[str, Any]:
+    """No volume is encrypted by Stratal."""
+    _show(transaction, call)
+    return {"encryption_key_id": None}
+
+
 # -- metadata ----------------------------------------------------------------------------------------
 
 
@@ -343,6 +349,7 @@ ENDPOINTS: Final = (
     _row("GET", "/{id}", show, "show"),
     _row("PUT", "/{id}", update, "update"),
     _row("DELETE", "/{id}", delete, "delete", 202),
+    _row("GET", "/{id}/encryption", show_encryption, "show"),
     _row("GET", "/{id}/metadata", show_metadata, "show"),
     _row("POST", "/{id}/metadata", add_metadata, "update"),
     _row("PUT", "/{id}/metadata", replace_metadata, "update"),
