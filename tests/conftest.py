@@ -9,6 +9,7 @@ import pytest
 from _pytest.nodeid import coerce_node_id
 
 import postgres
+from thoroughness import QUICK
 
 #: Set in CI, where everything is installed: there a skipped test is one that nobody runs.
 NO_SKIPS = os.environ.get("STRATAL_NO_SKIPS") == "1"
@@ -44,19 +45,35 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+def _needs_postgres(item: pytest.Item) -> bool:
+    """Whether a test asks for a PostgreSQL, by the name of a fixture or by a parameter that names one."""
+    call = getattr(item, "callspec", None)
+    parameters = [] if call is None else call.params.values()
+    return any("postgres" in name for name in getattr(item, "fixturenames", ())) or any(
+        value in ("postgres", "on_postgres") for value in parameters if isinstance(value, str)
+    )
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if QUICK:
+        config.hook.pytest_deselected(items=[item for item in items if _needs_postgres(item)])
+        items[:] = [item for item in items if not _needs_postgres(item)]
+    if hasattr(config, "workerinput") and config.getoption("loadgroup", default=False):
+        _keep_groups_together(items)
+
+
+def _keep_groups_together(items: list[pytest.Item]) -> None:
     """Keep the tests of an `xdist_group` on one worker.
 
     pytest-xdist 3.8 tells groups by a suffix of the node id, which it writes to where pytest 9.1 kept it;
     pytest 9.2 keeps it elsewhere, so that the marks were without effect and each worker made the servers of
     each group. To be deleted with the next release of pytest-xdist; until then a suffix twice does no harm.
     """
-    if hasattr(config, "workerinput") and config.getoption("loadgroup", default=False):
-        for item in items:
-            mark = item.get_closest_marker("xdist_group")
-            if mark is not None:
-                item._id = coerce_node_id(f"{item.nodeid}@{mark.args[0]}")  # pyright: ignore
+    for item in items:
+        mark = item.get_closest_marker("xdist_group")
+        if mark is not None:
+            item._id = coerce_node_id(f"{item.nodeid}@{mark.args[0]}")  # pyright: ignore
 
 
 def _skips(config: pytest.Config) -> list[str]:

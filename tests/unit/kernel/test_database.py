@@ -106,6 +106,7 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
         database.write(lambda tx: tx.execute(text("SELECT 1")))
 
 
+@pytest.mark.usefixtures("postgres_server")  # where PostgreSQL is not installed, this is skipped too
 def test_connections_that_a_restarted_server_left_dead_are_replaced_without_an_error() -> None:
     with postgres.running() as server, server.database() as url, opened(url) as database:
         create_tables(database)
@@ -141,6 +142,7 @@ def _deadlocks(database: Database) -> int:
     return database.read(lambda tx: tx.execute(statement).scalar_one())
 
 
+@pytest.mark.usefixtures("postgres_server")  # where PostgreSQL is not installed, this is skipped too
 def test_a_commit_whose_answer_never_came_is_not_said_to_have_changed_nothing() -> None:
     with postgres.running() as server, server.database() as url, opened(url) as database:
         create_tables(database)

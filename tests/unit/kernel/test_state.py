@@ -11,6 +11,7 @@ from stratal.kernel.database import Database
 from stratal.kernel.state import State, state_expression
 from stratal.kernel.store import Store
 from stratal.kernel.transaction import Transaction
+from thoroughness import examples
 
 _MOMENTS = st.none() | st.just(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 _HEIGHTS = st.integers(-1, 1)
@@ -45,7 +46,9 @@ def plant(database: Database) -> int:
     return put_plant(database, plant_garden(database))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=examples(150)
+)
 @given(_rows())
 def test_the_state_that_filters_see_is_the_state_that_is_shown(
     database: Database, plant: int, rows: tuple[dict[str, Any], dict[str, Any]]

@@ -24,6 +24,7 @@ from stratal.storage.images import (
     convert,
     inspect,
 )
+from thoroughness import examples
 
 MIB = 2**20
 CONTENT = bytes(range(256)) * 4096 + bytes(MIB) + b"end" * 1024
@@ -351,7 +352,7 @@ class TestAnyBytes:
         changes=st.lists(st.tuples(st.integers(0, 2**31), st.binary(min_size=1, max_size=12)), max_size=8),
         length=st.none() | st.integers(0, 2**22),
     )
-    @settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+    @settings(max_examples=examples(400), suppress_health_check=[HealthCheck.too_slow], deadline=None)
     def test_of_a_real_image_with_changes(
         self,
         tmp_path_factory: pytest.TempPathFactory,

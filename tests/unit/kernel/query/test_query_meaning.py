@@ -27,6 +27,7 @@ from stratal.kernel.query import (
     Within,
     parse_filter,
 )
+from thoroughness import examples
 
 ROWS = assorted_volumes()
 
@@ -177,7 +178,7 @@ def meant(expression: Expression, rows: list[Volume]) -> list[int]:
 
 
 @given(expression=EXPRESSIONS)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 def test_a_filter_selects_exactly_the_rows_that_its_tree_describes(
     engine: Engine, expression: Expression
 ) -> None:
@@ -185,14 +186,14 @@ def test_a_filter_selects_exactly_the_rows_that_its_tree_describes(
 
 
 @given(expression=EXPRESSIONS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_a_filter_and_its_negation_divide_the_rows(engine: Engine, expression: Expression) -> None:
     both = selected(engine, expression) + selected(engine, Not(operand=expression))
     assert sorted(both) == [row.id for row in ROWS]
 
 
 @given(expression=EXPRESSIONS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_tree_comes_back_from_its_text(expression: Expression) -> None:
     assert parse_filter(written(expression)) == expression
 
@@ -204,7 +205,7 @@ def test_a_tree_comes_back_from_its_text(expression: Expression) -> None:
         ['{}:"{}"', '{}:~"{}"', '{}:>"{}"', '{}:["{}" TO *]', "{}:{}", "{}:{}*", "NOT {}:{}"]
     ),
 )
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 def test_any_value_for_any_field_runs_or_is_invalid(engine: Engine, name: str, text: str, form: str) -> None:
     with contextlib.suppress(Invalid):
         selected(engine, form.format(name, text))

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, create_engine, text
 
 from stratal.kernel.query.re2_engine import PatternError, compile_pattern
 from stratal.kernel.query.regex import portable_pattern
+from thoroughness import examples
 
 
 def matches(pattern: str, value: str) -> bool:
@@ -178,7 +179,9 @@ def postgresql(postgres_server: Any) -> Iterator[Connection]:
         engine.dispose()
 
 
-@settings(deadline=None, max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=examples(500), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(pattern=st.lists(st.sampled_from(_PIECES), max_size=8).map("".join))
 def test_any_pattern_is_refused_or_means_the_same_to_postgresql(postgresql: Connection, pattern: str) -> None:
     try:
