@@ -1,6 +1,7 @@
 """A program that takes one machine through its life, and may be killed on the way and run again.
 
-Arguments: the directory of libvirtd, a folder for images, the machine's UUID. How far it came is in a file.
+Arguments: the directory of libvirtd, a folder for images, the machine's UUID, and perhaps a file that is to
+list the crash points that it passes. How far it came is in a file of the folder.
 """
 
 import sys
@@ -20,6 +21,7 @@ from stratal.compute.domain import (
 )
 from stratal.compute.drivers.contract import Accelerator
 from stratal.compute.drivers.libvirt import HostProbe, LibvirtHypervisor
+from stratal.kernel import effects
 
 
 class _Tcg(HostProbe):
@@ -122,5 +124,17 @@ class Life:
         self.hypervisor.close()
 
 
+def trace(file: Path) -> None:
+    """Write down which crash points are passed."""
+
+    def passing(point: str) -> None:
+        with file.open("a") as output:
+            print(point, file=output)
+
+    effects._pass = passing  # pyright: ignore
+
+
 if __name__ == "__main__":
+    if len(sys.argv) > 4:
+        trace(Path(sys.argv[4]))
     Life(Path(sys.argv[1]), Path(sys.argv[2]), MachineId(sys.argv[3])).live()
