@@ -198,6 +198,9 @@ class ComputeSettings(_Section):
     """Where a libvirt of its own keeps what it needs; a short path. Empty: libvirt in data_directory."""
     console_address: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     """Address that consoles of guests listen at."""
+    channels: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names of ports (com.example.monitor.0) that every guest finds under /dev/virtio-ports; programs of this
+    host reach each as a socket in machines in data_directory. In the environment: separated by commas."""
     stop_grace_seconds: PositiveSeconds = 60.0
     """Time that a guest is given to shut down before its plug is pulled."""
 
@@ -205,6 +208,13 @@ class ComputeSettings(_Section):
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("channels", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
 
     @field_validator("libvirt_directory")
     @classmethod

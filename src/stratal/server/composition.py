@@ -29,7 +29,7 @@ from stratal.kernel.process_metrics import ProcessMetrics, QueueDepth
 from stratal.kernel.settings import Settings
 from stratal.kernel.transaction import Transaction
 from stratal.migrations import upgrade
-from stratal.server.hypervisor import ceph_cluster, hypervisor
+from stratal.server.hypervisor import ceph_cluster, hypervisor, short
 from stratal.server.network_driver import network_driver
 from stratal.server.storage_backends import storage_backends
 
@@ -77,6 +77,7 @@ class Server:
             ),
             password_min_length=settings.identity.password_min_length,
             limits=self._login_limits,
+            used_storage_mb=lambda tx, project_id: self.storage.quota.used_mb(tx, project_id),
         )
         self.cluster = cluster.Cluster(self.catalogue, node_name=settings.node_name)
         self._drivers = self._stack.enter_context(ExitStack())
@@ -91,6 +92,7 @@ class Server:
                 max_bytes=settings.storage.image_max_bytes,
             ),
             use_of=compute.use_of,
+            project_changed=lambda tx, project_id: work.ask(tx, "project", project_id),
         )
         self._stack.callback(self.storage.close)
         self.network = network.Network(
@@ -114,7 +116,8 @@ class Server:
             self.network.ports,
             hypervisor(settings, self._drivers),
             places=compute.Places(
-                state=settings.data_directory / "machines",
+                state=short(settings.data_directory / "machines"),
+                channels=settings.compute.channels,
                 console_address=settings.compute.console_address,
             ),
             ceph=ceph_cluster(settings),

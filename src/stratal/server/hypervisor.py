@@ -18,7 +18,7 @@ def hypervisor(settings: Settings, stack: ExitStack) -> Hypervisor:
     if settings.simulate:
         return SimulatedHypervisor()
     driver = LibvirtHypervisor(
-        settings.compute.libvirt_directory or _short(settings.data_directory / "libvirt"),
+        settings.compute.libvirt_directory or short(settings.data_directory / "libvirt"),
         owner=owner(settings),
         uri=settings.compute.libvirt_uri or None,
     )
@@ -55,7 +55,7 @@ def _keyring(conf: Path, user: str) -> Path:
     return Path(f"/etc/ceph/ceph.client.{user}.keyring")
 
 
-def _short(directory: Path) -> Path:
+def short(directory: Path) -> Path:
     """The directory, or where its path is too long for the sockets in it, a short one that stands for it."""
     if len(os.fsencode(directory)) <= _LONGEST:
         return directory

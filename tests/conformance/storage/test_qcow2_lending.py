@@ -160,6 +160,7 @@ def test_a_guest_can_be_started_again_on_what_a_merge_under_it_left(guest: Guest
     guest.absorb(guest.layers[-2], Direction.DOWN)
     guest.disk.shut_down()
     guest.disk = LentDisk(guest.driver.lend(guest.head))
+    assert guest.driver.survey().leftovers == ()
     guest.write(16, 0)
     guest.agrees()
     guest.ends()
@@ -175,6 +176,15 @@ def test_two_guests_on_one_frozen_layer_keep_it_from_being_merged(guest: Guest) 
         assert guest.disk.read(0, SIZE) == bytes(guest.mirror.layers[guest.head].content)
     finally:
         other.shut_down()
+
+
+def test_nothing_is_left_when_the_layers_that_were_merged_under_a_guest_are_deleted(guest: Guest) -> None:
+    guest.absorb(guest.layers[1], Direction.DOWN)
+    guest.absorb(guest.layers[-2], Direction.DOWN)
+    guest.disk.kill()
+    for layer in reversed(guest.layers):
+        guest.driver.delete(layer)
+    assert [path.name for path in guest.driver.place.iterdir()] == [".stratal-layers"]
 
 
 def test_a_running_guest_is_flattened(guest: Guest) -> None:
@@ -223,6 +233,7 @@ def test_a_merge_under_a_guest_that_is_killed_anywhere_is_brought_to_its_end(
         guest.ends()
         for layer in reversed(guest.layers):
             again.delete(layer)
+        assert [path.name for path in driver.place.iterdir()] == [".stratal-layers"]
         if done:
             return
     raise AssertionError("it never came to its end")

@@ -10,6 +10,7 @@ from stratal.compute.domain import (
     CacheMode,
     CdRom,
     Chain,
+    Channel,
     CpuMode,
     CpuTopology,
     Disk,
@@ -17,6 +18,7 @@ from stratal.compute.domain import (
     Graphics,
     Limits,
     MachineDefinition,
+    MachineId,
     Nic,
     NicModel,
 )
@@ -33,6 +35,8 @@ class Places:
     state: Path
     #: the address that consoles listen at
     console_address: str = "127.0.0.1"
+    #: ports that every guest has, by name, beside that of its agent
+    channels: tuple[str, ...] = ()
 
 
 def definition(
@@ -92,8 +96,17 @@ def definition(
             password=password or None,
             listen=places.console_address,
         ),
-        console_log=places.state / f"{wanted.machine}.console.log",
+        channels=tuple(
+            Channel(name=name, socket=places.state / f"{wanted.machine}.{number}")
+            for number, name in enumerate(places.channels)
+        ),
+        console_log=console_log(places, wanted.machine),
     )
+
+
+def console_log(places: Places, machine: MachineId) -> Path:
+    """What a guest writes to its first serial port."""
+    return places.state / f"{machine}.console.log"
 
 
 def disk_of(

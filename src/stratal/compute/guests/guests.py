@@ -37,6 +37,7 @@ class Guests:
     ) -> None:
         self._database = database
         self._storage = storage
+        self._places = places
         self._watcher = Watcher(hypervisor, database)
         self._lock = threading.Lock()
         self._attending = False
@@ -73,6 +74,7 @@ class Guests:
             for id in transaction.execute(machines).scalars().all():
                 work.ask(transaction, VIRTUAL_MACHINE.name, id)
 
+        self._places.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._database.write(begin)
 
     def close(self) -> None:

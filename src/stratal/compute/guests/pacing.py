@@ -16,6 +16,8 @@ class _Memory:
     stop_asked: float | None = None
     started: float | None = None
     ends: int = 0
+    #: why the last start failed; empty where it did not, and the guest ended by itself
+    reason: str = ""
     next_start: float = 0.0
     password_num: int | None = None
 
@@ -59,14 +61,24 @@ class Pace:
             wait = memory.next_start - now
         return timedelta(seconds=wait) if wait > 0 else None
 
-    def ends(self, id: int) -> int:
-        """How often in a row it ended soon after its start."""
+    def why(self, id: int) -> str:
+        """What keeps it from running, for its users."""
         with self._lock:
-            return self._memory(id).ends
+            memory = self._memory(id)
+        return memory.reason or f"its guest has ended {memory.ends} times in a row; it is started again"
 
     def started(self, id: int) -> None:
         with self._lock:
-            self._memory(id).started = time.monotonic()
+            memory = self._memory(id)
+            memory.started, memory.reason = time.monotonic(), ""
+
+    def failed(self, id: int, reason: str) -> None:
+        """It could not be started. Events that the attempt caused must not make the next one."""
+        with self._lock:
+            memory = self._memory(id)
+            memory.ends += 1
+            memory.reason = reason
+            memory.next_start = time.monotonic() + min(_LONGEST_PAUSE, 2.0 ** (memory.ends - 1))
 
     def knows_password(self, id: int, number: int) -> bool:
         """Whether the consoles ask for this version of the password, as far as is known."""

@@ -27,6 +27,7 @@ from stratal.compute.virtual_machine.model import (
     VirtualMachineStatus,
     WantedPower,
 )
+from stratal.kernel.effects import Effect
 from stratal.kernel.errors import StratalError, Unavailable
 from stratal.kernel.reconcile import Gone, Look, Observed, StillRemoving
 from stratal.kernel.store import Resource
@@ -41,6 +42,8 @@ _NOW_AND_THEN: Final = timedelta(seconds=30)
 
 _DEVICES_ROUNDS: Final = 4
 _AGENT_SECONDS: Final = 2.0
+
+_FORGET_LOG: Final = Effect("guest.forget_log")
 
 Vm = Resource[VirtualMachineSpec, VirtualMachineStatus]
 
@@ -100,6 +103,8 @@ class VirtualMachineReconciler:
             self._hypervisor.remove(wanted.machine)
         self._let_go(look, wanted)
         self._note(look, wanted, None, Outcome(), settled=True)
+        with _FORGET_LOG:
+            defining.console_log(self._places, wanted.machine).unlink(missing_ok=True)
         self._pace.forget(resource.id)
         return Gone()
 
@@ -132,8 +137,8 @@ class VirtualMachineReconciler:
     def _start(self, look: Look, wanted: Wanted, machine: Machine | None) -> Observed[VirtualMachineStatus]:
         pause = self._pace.before_start(wanted.id)
         if pause is not None:
-            problem = f"its guest has ended {self._pace.ends(wanted.id)} times in a row; it is started again"
-            return self._seen(look, wanted, machine, settled=False, again_after=pause, problem=problem)
+            why = self._pace.why(wanted.id)
+            return self._seen(look, wanted, machine, settled=False, again_after=pause, problem=why)
         for disk in wanted.disks:  # what a guest had open that has ended, or may have had before this process
             self._lender.give_back(look, disk.spec.bs_volume_id)
         try:
@@ -158,9 +163,12 @@ class VirtualMachineReconciler:
         except Unavailable as error:  # its network is being made
             return self._seen(look, wanted, machine, settled=False, again_after=_SOON, problem=str(error))
         look.check()
-        self._hypervisor.start(
-            defining.definition(wanted, chains=chains, media=media, ports=ports, places=self._places)
-        )
+        definition = defining.definition(wanted, chains=chains, media=media, ports=ports, places=self._places)
+        try:
+            self._hypervisor.start(definition)
+        except StratalError as error:
+            self._pace.failed(wanted.id, str(error))
+            raise
         self._pace.started(wanted.id)
         self._pace.has_password(wanted.id, wanted.private.graphics_password_num)
         machine = self._hypervisor.observe(wanted.machine)

@@ -8,7 +8,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Container, Generator, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -43,6 +43,7 @@ from stratal.storage.drivers.errors import (
     NotAnAncestor,
 )
 from stratal.storage.drivers.qcow2 import making
+from stratal.storage.drivers.qcow2.absorbing import Absorbing
 from stratal.storage.drivers.qcow2.blank import CLUSTER_BYTES, LARGEST_BYTES
 from stratal.storage.drivers.qcow2.chain import FROZEN, Chains, LayerFile, describe, own_files
 from stratal.storage.drivers.qcow2.export import Connection, Exports
@@ -59,7 +60,7 @@ from stratal.storage.drivers.qcow2.locks import (
     written_by_qemu,
 )
 from stratal.storage.drivers.qcow2.merge import Merges
-from stratal.storage.drivers.qcow2.place import ABSORBED, NEW, Place, split, sync_path
+from stratal.storage.drivers.qcow2.place import ABSORBED, Place, sync_path
 from stratal.storage.drivers.qcow2.tools import Tools
 
 _Result = TypeVar("_Result")
@@ -71,7 +72,6 @@ _YIELD_POLL_SECONDS = 0.02
 _FREEZE = Effect("qcow2.freeze")
 _RESIZE = Effect("qcow2.resize")
 _DELETE = Effect("qcow2.delete")
-_RECLAIM = Effect("qcow2.reclaim")
 
 
 class Qcow2Driver:
@@ -86,6 +86,7 @@ class Qcow2Driver:
         self._exports = Exports(self._place, runtime or Path(tempfile.gettempdir()))
         self._merges = Merges(self._place, self._locks, self._tools, self._exports)
         self._lending = Lending(self._place, self._chains, self._locks, self._merges)
+        self._absorbing = Absorbing(self._place, self._chains, self._locks, self._merges, self._lending)
 
     def prepare(self) -> None:
         """Make the existing directory a place of layers. Once, when the storage is set up: a directory
@@ -274,18 +275,18 @@ class Qcow2Driver:
                     if others:
                         raise LayerHasChildren(layer=parent, children=", ".join(others))
                     self._merges.mark_absorbed(below[0], into)
-                self._settle(into, direction, operation, keep, disk)
-                self._end_absorption(parent, disk)
+                self._absorbing.settle(into, direction, operation, keep, disk)
+                self._absorbing.end(parent, disk)
             if disk is not None:
-                self._tidy(into, disk)
+                self._absorbing.tidy(into, disk)
 
         return Operation(f"absorb {parent} into {into}", body)
 
     def settle(self, layer: LayerId, *, disk: OpenDisk | None = None) -> Operation:
         def body(operation: Operation) -> None:
             with self._locks.hold(working_on(layer), using(layer)) as keep:
-                self._settle(layer, Direction.DOWN, operation, keep, disk)
-            self._tidy(layer, disk)
+                self._absorbing.settle(layer, Direction.DOWN, operation, keep, disk)
+            self._absorbing.tidy(layer, disk)
 
         return Operation(f"settle {layer}", body)
 
@@ -327,12 +328,13 @@ class Qcow2Driver:
                     self._place.sync()
             for file in own[1:]:
                 self._merges.discard(file.path)
+        self._absorbing.tidy(layer, None)
 
     def reclaim(self, *, spare: Container[LayerId] = ()) -> tuple[str, ...]:
         self._exports.sweep()
         removed: list[str] = []
         # Removing one leftover may lay bare another: what an orphan hung on.
-        while done := [name for name in self.survey().leftovers if self._reclaimed(name, spare)]:
+        while done := [name for name in self.survey().leftovers if self._absorbing.reclaimed(name, spare)]:
             removed += done
         return tuple(removed)
 
@@ -380,66 +382,6 @@ class Qcow2Driver:
     def _refuse_absorbed(self, layer: LayerId) -> None:
         if self._place.path(layer, ABSORBED).exists():
             raise LayerBusy(layer=layer, reason="a layer of this name is being merged away")
-
-    def _settle(
-        self,
-        into: LayerId,
-        direction: Direction,
-        operation: Operation,
-        keep: int,
-        disk: OpenDisk | None = None,
-    ) -> None:
-        """Merge all absorbed files below a layer into it."""
-        files = self._chains.chain(into)
-        if disk is None:
-            self._lending.straighten(files)
-        while len(files) > 1 and files[1].private and files[1].format == "qcow2":
-            if disk is None:
-                self._merges.take_in(files, direction, operation, keep)
-            else:
-                self._lending.take_in(files, direction, disk, operation)
-            files = self._chains.chain(into)
-
-    def _reclaimed(self, name: str, spare: Container[LayerId]) -> bool:
-        """Remove one leftover, or bring the merge it comes from to its end; False if it is in use."""
-        layer, suffix = split(name) or (LayerId(""), "")
-        try:
-            with self._locks.hold(working_on(layer)), self._place.guard("reclaim"):
-                if suffix == ABSORBED:
-                    heir = self._lending.layer_at(str(self._place.path(layer)))
-                    if heir is None or heir in spare:
-                        return False
-                    return self._end_absorption(layer)
-                if suffix == NEW or name not in self._chains.backings(self._place.names()):
-                    with _RECLAIM:
-                        (self._place.directory / name).unlink(missing_ok=True)
-                        self._place.sync()
-        except (LayerBusy, Unavailable):
-            return False
-        return True
-
-    def _tidy(self, layer: LayerId, disk: OpenDisk | None) -> None:
-        """Remove the files of absorbed layers that have come into this one, as far as nobody has them."""
-        for absorbed in self._lending.absorbed_into({layer}):
-            with suppress(LayerBusy), self._locks.hold(working_on(absorbed)):
-                self._end_absorption(absorbed, disk)
-
-    def _end_absorption(self, layer: LayerId, disk: OpenDisk | None = None) -> bool:
-        """Do what is left of the merge in which this layer went away. The caller works on the layer.
-
-        False while its name is still in use.
-        """
-        path = self._place.path(layer)
-        if not path.with_suffix(ABSORBED).exists():
-            return True
-        if disk is None:
-            self._lending.hang_again(layer)
-        children = self._chains.children(layer) if path.exists() else []
-        for child in children:
-            with self._locks.hold(working_on(child), using(child)) as keep:
-                operation = Operation(f"finish absorbing {layer}", lambda _: None)
-                self._settle(child, Direction.DOWN, operation, keep)
-        return bool(children) or self._lending.discard(layer, disk)
 
 
 def _position(files: list[LayerFile], layer: LayerId) -> int | None:

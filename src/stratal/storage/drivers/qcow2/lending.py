@@ -42,6 +42,10 @@ class Lending:
             raise LayerBusy(layer=layer, reason="work on one of its files has not ended")
         with suppress(LayerBusy):  # another guest has it open: then that name stays, and serves
             self.straighten(files)
+        for absorbed in self.absorbed_into({file.layer for file in files}):
+            if self._chains.is_alias(absorbed):
+                with suppress(LayerBusy):
+                    self.discard(absorbed, None)
         found: list[Location] = []
         name: str | None = self._place.path(layer).name
         while name is not None:
@@ -62,12 +66,7 @@ class Lending:
         parts = split(path.name)
         if parts is None or path.parent != self._place.directory or parts[1] not in (LAYER, RAW):
             return None
-        layer = parts[0]
-        seen = {layer}
-        while (heir := self._chains.heir(layer)) is not None and heir not in seen:
-            seen.add(heir)
-            layer = heir
-        return layer
+        return [parts[0], *self._heirs(parts[0])][-1]
 
     def take_in(
         self, files: Sequence[LayerFile], direction: Direction, disk: OpenDisk, operation: Operation
@@ -135,10 +134,20 @@ class Lending:
         return True
 
     def absorbed_into(self, layers: Collection[LayerId]) -> list[LayerId]:
-        """The absorbed layers whose heirs these are."""
+        """The absorbed layers whose heirs these are, or heirs of those; the most remote first."""
         names = (split(name) for name in self._place.names())
-        absorbed = (parts[0] for parts in names if parts is not None and parts[1] == ABSORBED)
-        return [each for each in absorbed if self._chains.heir(each) in layers]
+        absorbed = [parts[0] for parts in names if parts is not None and parts[1] == ABSORBED]
+        lines = {each: self._heirs(each) for each in absorbed}
+        found = [each for each in absorbed if lines[each] and lines[each][-1] in layers]
+        return sorted(found, key=lambda each: -len(lines[each]))
+
+    def _heirs(self, layer: LayerId) -> list[LayerId]:
+        """The heir of an absorbed layer, the heir of that, and so on."""
+        found: list[LayerId] = []
+        while (heir := self._chains.heir(layer)) is not None and heir not in found:
+            found.append(heir)
+            layer = heir
+        return found
 
     def _copied_to(self, layer: LayerId) -> Path | None:
         """The heir's file, where it neither hangs on the absorbed file nor is that file itself."""
