@@ -1,4 +1,4 @@
-"""The endpoints that the reference lists for the base: topology, labels, identity, operations, networks."""
+"""The endpoints that the reference lists for the base: topology, labels, identity, operations, networks, machines."""
 
 import json
 from dataclasses import dataclass
@@ -17,6 +17,9 @@ RESOURCES = frozenset(
             "events",
             "audit-logs",
         ),
+        *("virtual-machines", "vm-disks", "vm-nics", "vm-cd-roms", "vm-scheduling-rules"),
+        *("vm-snaps", "vm-disk-snaps", "vm-nic-snaps", "vm-cd-rom-snaps"),
+        *("vm-cleanup-jobs", "vm-disk-cleanup-jobs", "vm-nic-cleanup-jobs", "vm-migration-jobs"),
         *("nics", "vsws", "br-nets", "br-net-nss", "bridges", "l3-nets"),
         *("users", "roles", "projects", "tokens", "rsa-keys", "settings", "version", "license-summary"),
     )

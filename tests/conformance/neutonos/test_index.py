@@ -57,9 +57,9 @@ def _with_routes(server: RunningServer, statuses: dict[str, int]) -> dict[str, t
     return {number: (status, routes.get(number)) for number, status in statuses.items()}
 
 
-def test_the_index_has_85_endpoints_of_the_kinds_of_this_suite() -> None:
-    assert len(ENDPOINTS) == 85
-    assert len({indexed.key for indexed in ENDPOINTS}) == 85
+def test_the_index_has_136_endpoints_of_the_kinds_of_this_suite() -> None:
+    assert len(ENDPOINTS) == 136
+    assert len({indexed.key for indexed in ENDPOINTS}) == 136
 
 
 @pytest.mark.parametrize(

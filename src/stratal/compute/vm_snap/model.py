@@ -76,7 +76,7 @@ class VmSnapCreate(CreateSpec, kw_only=True, forbid_unknown_fields=True):
     ] = False
 
 
-class VmSnapUpdateSpec(UpdateSpec, kw_only=True, forbid_unknown_fields=True):
+class VmSnapUpdate(UpdateSpec, kw_only=True, forbid_unknown_fields=True):
     """What a client may change of a snapshot: its name and its description."""
 
 

@@ -19,7 +19,7 @@ from stratal.compute.vm_snap.model import (
     VmSnapCreate,
     VmSnapSpec,
     VmSnapStatus,
-    VmSnapUpdateSpec,
+    VmSnapUpdate,
 )
 from stratal.kernel.access import Access
 from stratal.kernel.fields import given
@@ -34,7 +34,7 @@ Snapshot = Resource[VmSnapSpec, VmSnapStatus]
 
 class VmSnapService(ResourceService[VmSnapSpec, VmSnapStatus]):
     create_body = VmSnapCreate
-    update_body = VmSnapUpdateSpec
+    update_body = VmSnapUpdate
 
     def __init__(self, catalogue: Catalogue, storage: Storage) -> None:
         super().__init__(VM_SNAP, catalogue)
