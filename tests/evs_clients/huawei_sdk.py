@@ -94,8 +94,12 @@ standard = client.create_standard_snapshot(
         )
     )
 )
-details = client.list_snapshots_details(evs.ListSnapshotsDetailsRequest(id=standard.snapshot_id))
-seen["standard"] = details.snapshots[0].category
+found = None
+while found is None or found.status == "creating":
+    time.sleep(0.05)
+    details = client.list_snapshots_details(evs.ListSnapshotsDetailsRequest(id=standard.snapshot_id))
+    found = details.snapshots[0]
+seen["standard"] = found.category
 seen["counted"] = client.count_snapshots(evs.CountSnapshotsRequest(volume_id=disk)).count
 
 seen["refused"] = refusal(lambda: resize(5))

@@ -28,6 +28,16 @@ def cloud(evs_server: RunningServer) -> Iterator[Cloud]:
 
 
 @pytest.fixture(scope="session")
+def qcow2_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """The administrator of a server that keeps disks as qcow2 files."""
+    with (
+        running_server(tmp_path_factory.mktemp("evs-qcow2")) as server,
+        Cloud(server, "admin", server.password, "default") as cloud,
+    ):
+        yield cloud
+
+
+@pytest.fixture(scope="session")
 def member(evs_server: RunningServer, cloud: Cloud) -> Iterator[Cloud]:
     """A member of the first project, who administers nothing."""
     password = cloud.new_user("evs-member", "default", "member")

@@ -1,14 +1,12 @@
-"""Requests that are signed with an access key, and Huawei's own SDK."""
+"""Requests that are signed with an access key."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from evs_client import Cloud
-from evs_programs import run_program
 from stratal.faces.evs.signing import SignedRequest, sign
 
 pytestmark = pytest.mark.xdist_group("evs")
@@ -104,24 +102,3 @@ def test_a_key_that_was_ended_opens_nothing(member: Cloud) -> None:
     assert _send(member, key).status_code == 200
     member.call("DELETE", f"/identity/v3.0/OS-CREDENTIAL/credentials/{key[0]}", expect=204)
     assert _send(member, key).status_code == 401
-
-
-def test_huaweis_sdk_runs_the_whole_life_of_disks_and_snapshots(cloud: Cloud, home: Path) -> None:
-    access, secret = cloud.access_key()
-    told = run_program("huawei_sdk", home, ENDPOINT=cloud.base, PROJECT=cloud.project, AK=access, SK=secret)
-    assert told == {
-        "same_ids_for_the_same_token": True,
-        "job": "SUCCESS",
-        "parts": 2,
-        "paged": [2, 1],
-        "snapshot": "available",
-        "rolled_back": True,
-        "size": 20,
-        "renamed": "other",
-        "standard": "standard",
-        "counted": 2,
-        "refused": [400, "EVS.1015"],
-        "missing": [404, "EVS.5404"],
-        "deleted": "SUCCESS",
-        "gone": [404, "EVS.5404"],
-    }
