@@ -69,6 +69,7 @@ class Identity:
         *,
         password_min_length: int,
         limits: Callable[[Transaction], LoginLimits],
+        used_storage_mb: Callable[[Transaction, int], int] = lambda transaction, project_id: 0,
     ) -> None:
         credentials = Credentials(database, verifiers, min_length=password_min_length)
         self.decrypt = credentials.decrypt
@@ -80,4 +81,8 @@ class Identity:
         self.application_credentials = ApplicationCredentialService(database, verifiers)
         self.rsa_keys = RsaKeyService(database)
         self.bootstrap = Bootstrap(database, self.roles, self.projects, self.users, credentials)
-        self.reconcilers: list[AnyReconciler] = [RoleReconciler(), ProjectReconciler(), UserReconciler()]
+        self.reconcilers: list[AnyReconciler] = [
+            RoleReconciler(),
+            ProjectReconciler(used_storage_mb),
+            UserReconciler(),
+        ]

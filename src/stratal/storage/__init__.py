@@ -27,6 +27,7 @@ from stratal.storage.storage import KINDS, Storage
 from stratal.storage.tree.view import VolumeTree
 from stratal.storage.vm_image.download import Download, DownloadFormat
 from stratal.storage.vm_image.images import ImageSettings
+from stratal.storage.vm_image.repetition import Repetition
 from stratal.storage.vm_image.upload import Piece, Upload
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "OpenDisk",
     "Overlay",
     "Piece",
+    "Repetition",
     "SizeMb",
     "Storage",
     "Transport",

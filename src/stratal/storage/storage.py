@@ -24,7 +24,7 @@ from stratal.storage.bs_snap.model import BS_SNAP
 from stratal.storage.bs_snap.reconcile import BsSnapReconciler
 from stratal.storage.bs_snap.service import BsSnapService
 from stratal.storage.bs_volume.model import BS_VOLUME
-from stratal.storage.bs_volume.quota import Quota
+from stratal.storage.bs_volume.quota import ProjectChanged, Quota, nobody_counts
 from stratal.storage.bs_volume.reconcile import BsVolumeReconciler
 from stratal.storage.bs_volume.service import BsVolumeService
 from stratal.storage.bs_volume.use import UseOf, detached
@@ -58,7 +58,7 @@ class Storage:
 
     `backends` are the drivers that this process has, by name; `default_driver` is the one for policies that
     name none; `images` says where images come from and how large they may be; `use_of` tells who has a
-    volume open.
+    volume open; `project_changed` is told when a project uses more or less storage.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class Storage:
         default_driver: str,
         images: ImageSettings,
         use_of: UseOf = detached,
+        project_changed: ProjectChanged = nobody_counts,
     ) -> None:
         use_of = with_attachments(use_of)
         self._database = database
@@ -79,7 +80,7 @@ class Storage:
         self.lent = Lent()
         self.lender = Lender(self.places, self.background, self.lent)
         self.disks = Disks(self.lent)
-        self.quota = Quota(catalogue)
+        self.quota = Quota(catalogue, project_changed)
         self.bs_policies = BsPolicyService(catalogue, self.places, default_driver=default_driver)
         foreign = ForeignImages(database, self.places, Imports(images.import_directories))
         self.bs_volumes = BsVolumeService(catalogue, self.disks, self.quota, use_of, foreign)

@@ -146,6 +146,33 @@ def test_a_snapshot_tells_of_its_clones_and_can_be_deleted_before_them(
     assert {name["id"] for node in nodes for name in node["names"]} == {volume, copy}
 
 
+def test_a_project_tells_how_much_storage_its_volumes_have(
+    admin: Client, policy: int, shared_server: RunningServer, unique: Callable[[str], str]
+) -> None:
+    project = int(admin.create("projects", name=unique("project"), description="")["spec"]["id"])
+
+    def used() -> int:
+        return admin.get(f"/projects/{project}").json()["status"]["used_storage_mb"]
+
+    def becomes(expected: int) -> None:
+        deadline = time.monotonic() + 10
+        while used() != expected:
+            assert time.monotonic() < deadline, used()
+            time.sleep(0.02)
+
+    with closing(shared_server.client()) as inside:
+        token = inside.post("/tokens/:reauth-in-project", json={"spec": {"project_id": project}})
+        assert token.status_code == 201, token.text
+        inside.headers["x-sddc-token"] = token.json()["uuid"]
+        volume = int(inside.create("bs-volumes", name="v", bs_policy_id=policy, size_mb=4)["spec"]["id"])
+        becomes(4)
+        assert inside.patch(f"/bs-volumes/{volume}", json={"spec": {"size_mb": 9}}).status_code == 202
+        becomes(9)
+        inside.settled("bs-volumes", volume)
+        assert inside.delete(f"/bs-volumes/{volume}").status_code == 202
+        becomes(0)
+
+
 def test_the_tree_adds_up(admin: Client, volume: int, snap: int) -> None:
     found = tree(admin, volume)
     assert found["virtual_byte"] == 4 * 2**20

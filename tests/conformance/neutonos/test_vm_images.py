@@ -390,6 +390,22 @@ def test_a_second_upload_at_the_same_time_is_refused(
     assert answers[0].json()["code"] == "upload_busy"
 
 
+def test_the_last_piece_may_be_sent_again_when_all_had_arrived(admin: Client, tmp_path: Path) -> None:
+    data = raw_disk(tmp_path / "disk.raw").read_bytes()
+    middle, size = len(data) // 2, len(data)
+    id = declare(admin, size_byte=size)
+    assert upload_part(admin, id, data[:middle], 0, size).status_code == 202
+    assert upload_part(admin, id, data[middle:], middle, size).status_code == 202
+    for _ in range(2):  # while it is taken in, and when that is over
+        again = upload_part(admin, id, data[middle:], middle, size)
+        assert again.status_code == 202, again.text
+        assert again.json()["status"]["uploaded_byte"] in (0, size)
+        reaches(admin, id, "finished")
+    assert upload_part(admin, id, data[:middle], 0, size).status_code == 409
+    assert upload_part(admin, id, data[middle:] + b"x", middle, size + 1).status_code == 409
+    assert admin.get(f"/vm-images/{id}/download").content == data
+
+
 def test_an_image_that_has_its_content_takes_no_other(admin: Client, disk: Path) -> None:
     id = whole_image(admin, disk)
     answer = upload(admin, id, disk.read_bytes())

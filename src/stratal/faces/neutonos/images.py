@@ -19,7 +19,7 @@ from stratal.faces.neutonos.endpoint import Answer, Call, Endpoint, Outgoing, Pa
 from stratal.faces.neutonos.resources import resource
 from stratal.faces.neutonos.wire import item, item_type
 from stratal.kernel.errors import Invalid, StratalError, UnsupportedMedia
-from stratal.storage import Download, DownloadFormat, Piece, Storage, Upload
+from stratal.storage import Download, DownloadFormat, Piece, Repetition, Storage, Upload
 
 IMAGES: Final = "Images"
 _OCTETS: Final = "application/octet-stream"
@@ -105,7 +105,7 @@ def image_endpoints(storage: Storage) -> list[Endpoint]:
 # -- uploads -----------------------------------------------------------------------------------------------
 
 
-async def _receive(upload: Upload, body: AsyncIterator[bytes]) -> None:
+async def _receive(upload: Upload | Repetition, body: AsyncIterator[bytes]) -> None:
     """Write the body as it arrives, in steps that are worth a thread; the next one comes in meanwhile."""
     waiting = bytearray()
     writing: asyncio.Future[None] | None = None
@@ -128,7 +128,7 @@ async def _receive(upload: Upload, body: AsyncIterator[bytes]) -> None:
         await _in_thread(upload.write, bytes(waiting))
 
 
-def _keep(upload: Upload, data: bytes) -> None:
+def _keep(upload: Upload | Repetition, data: bytes) -> None:
     """What arrived before the client went away need not be sent again."""
     upload.write(data)
     upload.pause()

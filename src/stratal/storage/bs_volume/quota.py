@@ -4,6 +4,8 @@ Called by the services whose requests make volumes or let them grow, in the tran
 checks lock the row whose limit they enforce, so that no two requests can each take the last of it.
 """
 
+from collections.abc import Callable
+
 from sqlalchemy import func, select
 
 from stratal.kernel.errors import Conflict
@@ -35,8 +37,17 @@ class Overcommitted(Conflict):
     remedy = "Ask for less, use another policy, or have this one's capacity or overcommit raised."
 
 
+ProjectChanged = Callable[[Transaction, int], None]
+"""Told, in the transaction, that a project uses more or less storage from now on."""
+
+
+def nobody_counts(transaction: Transaction, project_id: int) -> None:
+    """Where nobody counts what projects use."""
+
+
 class Quota:
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, project_changed: ProjectChanged = nobody_counts) -> None:
+        self.project_changed = project_changed
         project = catalogue.get("project")
         self._projects = None if project is None else Store(project)
         self._policies = Store(BS_POLICY)
@@ -52,6 +63,15 @@ class Quota:
         if policy is not None and policy.spec.overcommit:
             locked = self._policies.get(transaction, policy_id, lock=True, labels=False)
             self._check_policy(transaction, locked or policy, more_mb)
+
+    def used_mb(self, transaction: Transaction, project_id: int) -> int:
+        """MiB of all volumes of a project, but for those that are being deleted."""
+        statement = select(func.coalesce(func.sum(self._volumes.size_mb), 0)).where(
+            self._volumes.project_id == project_id,
+            self._volumes.deleted_at.is_(None),
+            self._volumes.deletion_begin.is_(None),
+        )
+        return int(transaction.execute(statement).scalar_one())
 
     def _check_project(self, transaction: Transaction, project_id: int, more_mb: int) -> None:
         if self._projects is None:

@@ -115,6 +115,7 @@ class BsVolumeService(ResourceService[BsVolumeSpec, BsVolumeStatus]):
                 origin=body.found.origin if isinstance(body, _Found) else None,
             )
         leave_to_tree(transaction, volume)
+        self._quota.project_changed(transaction, volume.spec.project_id)
         return volume
 
     def clone(self, transaction: Transaction, access: Access, body: BsVolumeClone) -> Volume:
@@ -166,6 +167,7 @@ class BsVolumeService(ResourceService[BsVolumeSpec, BsVolumeStatus]):
 
     def before_delete(self, transaction: Transaction, access: Access, resource: Volume) -> None:
         self._check_unused(transaction, resource, "deleted")
+        self._quota.project_changed(transaction, resource.spec.project_id)
         columns = BS_SNAP.tables.spec.c
         names = [
             snapshot.spec.name
@@ -297,6 +299,7 @@ class BsVolumeService(ResourceService[BsVolumeSpec, BsVolumeStatus]):
             policy_id=volume.spec.bs_policy_id,
             more_mb=size_mb - now_mb,
         )
+        self._quota.project_changed(transaction, volume.spec.project_id)
         self._disks.resize(transaction, name_of(NameKind.HEAD, volume.id), size_bytes=size_mb * MIB)
 
     def _check_closed(self, transaction: Transaction, volume: Volume) -> None:

@@ -24,6 +24,7 @@ from stratal.storage.vm_image.errors import UploadBusy
 from stratal.storage.vm_image.examination import Digest, digest_of, examine, wants_md5
 from stratal.storage.vm_image.importing import Imports
 from stratal.storage.vm_image.model import VM_IMAGE, VmImageSpec
+from stratal.storage.vm_image.repetition import Repetition
 from stratal.storage.vm_image.service import Image, VmImageService
 from stratal.storage.vm_image.spool import Spool, SpoolFile
 from stratal.storage.vm_image.upload import Piece, Upload
@@ -60,11 +61,18 @@ class Intake:
 
     # -- uploads ---------------------------------------------------------------------------------------
 
-    def begin(self, access: Access, id: int, piece: Piece) -> Upload:
+    def begin(self, access: Access, id: int, piece: Piece) -> Upload | Repetition:
         """An upload to write to, held until it is closed.
 
         Raises NotFound, Forbidden, NoUploadDue, UploadBusy, WrongOffset, UploadTooLong, Invalid.
         """
+        if piece.first is not None and piece.last is not None:
+            last, total = piece.last, piece.total
+            arrived = self._database.write(
+                lambda tx: self._service.has_arrived(tx, access, id, last=last, total=total)
+            )
+            if arrived is not None:
+                return Repetition(self._database, self._service, arrived, piece.last + 1 - piece.first)
         # first without making a file, then once more with its lock held
         self._database.write(lambda tx: self._service.uploadable(tx, access, id))
         held = ExitStack()

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import func, select
 
 from stratal.kernel.errors import StratalError
-from stratal.kernel.reconcile import Gone, Look, Observed, StillRemoving
+from stratal.kernel.reconcile import Gone, Look, Observed
 from stratal.kernel.store import Resource
 from stratal.kernel.transaction import Transaction
 from stratal.storage.background import Background
@@ -31,7 +31,6 @@ _WAIT: Final = timedelta(seconds=60)
 """How long to wait for the intake and the tree, which ask for a look by themselves."""
 
 _WAIT_FOR_CLIENT: Final = timedelta(minutes=10)
-_WHILE_BEING_MADE: Final = timedelta(seconds=1)
 
 Image = Resource[VmImageSpec, VmImageStatus]
 
@@ -74,17 +73,9 @@ class VmImageReconciler:
             return Observed(status=status, settled=False, again_after=_WAIT)
         return self._wait(resource, look, arrival, status)
 
-    def remove(self, resource: Image, look: Look) -> "Gone | StillRemoving[VmImageStatus]":
+    def remove(self, resource: Image, look: Look) -> Gone:
+        """The tree stops what is being made of it."""
         name = rows.name_of(NameKind.IMAGE, resource.id)
-        path, tree_id = look.read(lambda tx: (rows.path(tx, name), rows.tree_of(tx, name)))
-        if (
-            path
-            and tree_id is not None
-            and path[0].layer.state is State.PLANNED
-            and path[0].layer.id in self._background.look(tree_id).busy
-        ):
-            # what is being made now would outlive its row
-            return StillRemoving(status=resource.status, again_after=_WHILE_BEING_MADE)
         look.write(lambda tx: self._disks.drop(tx, name))
         self._spool.remove(resource.id)
         self._intake.forget(resource.id)

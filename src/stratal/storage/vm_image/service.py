@@ -165,6 +165,16 @@ class VmImageService(ResourceService[VmImageSpec, VmImageStatus]):
             raise UploadBusy(id=id)
         return image, arrival
 
+    def has_arrived(
+        self, transaction: Transaction, access: Access, id: int, *, last: int, total: int | None
+    ) -> Image | None:
+        """The image, if all of it is here and this was its last piece, which its client may send again."""
+        image = self.changeable(transaction, access, id)
+        arrival = self.arrival(transaction, id)
+        size = arrival.arrived_byte
+        ours = arrival.complete and not arrival.import_path
+        return image if ours and last + 1 == size and total in (None, size) else None
+
     def note_arrived(
         self, transaction: Transaction, id: int, *, arrived_byte: int, expected_byte: int
     ) -> None:
