@@ -76,8 +76,9 @@ class Life:
     def snapshots(self) -> None:
         base, second = self.image("base"), self.image("second")
         third = self.image("third", second)
-        with self.hypervisor.hold(self.machine):
-            self.hypervisor.snapshot(self.machine, {"vda": third})
+        if third not in self.chain():
+            with self.hypervisor.hold(self.machine):
+                self.hypervisor.snapshot(self.machine, {"vda": third})
         fourth = self.image("fourth", third)
         memory = self.folder / "memory"
         self.hypervisor.snapshot(self.machine, {"vda": fourth}, memory_file=memory)
