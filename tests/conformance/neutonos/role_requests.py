@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from role_table import Caller, Rule, Target
-from role_world import PASSWORD, World
+from role_world import CONSOLE_PASSWORD, PASSWORD, World
 
 IMAGE_BYTES = 512
 
@@ -26,13 +26,20 @@ def prepare(world: World, rule: Rule, caller: Caller) -> Prepared:
     spec = _spec(world, rule, caller)
     ids: dict[str, str] = {}
     if "{id}" in route:
-        ids["{id}"] = str(_target(world, plural, rule, caller))
+        lasting = method == "GET" and plural.startswith(("vm-", "virtual-machines"))
+        key = (plural, world.project_of(rule.target))
+        made = world.lasting.get(key) if lasting else None
+        ids["{id}"] = str(_target(world, plural, rule, caller) if made is None else made)
+        if lasting:
+            world.lasting[key] = int(ids["{id}"])
     path = route.replace("{project_id}", str(world.project_of(rule.target)))
     for name, value in ids.items():
         path = path.replace(name, value)
     if route == "/bs-volumes/{id}/:rollback":
         project = world.project_of(rule.target)
         spec = {"bs_snap_id": world.snapshot(int(ids["{id}"]), project)}
+    if route == "/virtual-machines/{id}/:rollback":
+        spec = {"vm_snap_id": world.moment(int(ids["{id}"]), world.project_of(rule.target))}
     if plural == "projects" and route.endswith(":remove-user"):
         world.add_to(world.project_of(rule.target), spec["user_id"])
     if plural == "chassises" and route.endswith(":switch-chassis"):
@@ -79,6 +86,16 @@ def _target(world: World, plural: str, rule: Rule, caller: Caller) -> int:
             return world.snapshot(world.volume(project), project)
         case "vm-images":
             return world.make(plural, project=project, format="raw", size_byte=IMAGE_BYTES)
+        case "virtual-machines":
+            return world.machine(project)
+        case "vm-disks" | "vm-nics" | "vm-cd-roms" | "vm-snaps" | "vm-scheduling-rules":
+            return world.make(plural, project=project, **_of_machine(world, plural, project))
+        case "vm-disk-snaps" | "vm-nic-snaps" | "vm-cd-rom-snaps":
+            return world.part_of_moment(plural, project)
+        case "vm-cleanup-jobs" | "vm-disk-cleanup-jobs" | "vm-nic-cleanup-jobs":
+            return world.job(plural, project)
+        case "vm-migration-jobs":
+            return 1
         case "events" | "audit-logs":
             found = world.root.get(f"/{plural}", params={"q": f"project_id:{project}", "limit": 1}).json()
             return found["items"][0]["id"]
@@ -128,6 +145,18 @@ def _spec(world: World, rule: Rule, caller: Caller) -> dict[str, Any]:
             return {}
         case "POST /vm-images":
             return {**named, "format": "raw", "size_byte": IMAGE_BYTES}
+        case "POST /virtual-machines":
+            return {**named, "memory_mb": 64}
+        case "POST /virtual-machines/:clone":
+            return {**named, "vm_id": world.machine(project)}
+        case "POST /virtual-machines/{id}/:verify-gpasswd":
+            return {"password": CONSOLE_PASSWORD}
+        case endpoint if (
+            endpoint.startswith("POST /vm-") and "{id}" not in endpoint and "images" not in endpoint
+        ):
+            return {**named, **_of_machine(world, endpoint.removeprefix("POST /"), project)}
+        case endpoint if endpoint.startswith("POST /virtual-machines/"):
+            return {}
         case "POST /users":
             return {**named, "password": PASSWORD}
         case "POST /users/{id}/:allow-login":
@@ -153,3 +182,17 @@ def _spec(world: World, rule: Rule, caller: Caller) -> dict[str, Any]:
             return {"description": world.name("said by")}
         case _:
             return named
+
+
+def _of_machine(world: World, plural: str, project: int) -> dict[str, Any]:
+    """What a new part of a machine of this project needs to say."""
+    machine = world.machine(project)
+    match plural:
+        case "vm-disks":
+            return {"vm_id": machine, "size_mb": 1, "bs_policy_id": world.policy()}
+        case "vm-nics":
+            return {"vm_id": machine, "br_net_id": world.network(project)}
+        case "vm-scheduling-rules":
+            return {"type": "vm_affinity", "vm_ids": [machine, world.machine(project)]}
+        case _:
+            return {"vm_id": machine}

@@ -137,6 +137,46 @@ def _rules() -> list[Rule]:
     add("POST /bs-volumes/:clone", own, 202, 403, 403, 202, 202, 403, 403, 401)
     add("POST /bs-volumes/:clone", foreign, 202, 403, 403, 400, 400, 403, 403, 401)
 
+    # what belongs to machines, and what becomes of them
+    parts = ("vm-disks", "vm-nics", "vm-cd-roms", "vm-snaps", "vm-scheduling-rules")
+    for plural in ("virtual-machines", *parts):
+        add(f"GET /{plural}", common, 200, 403, 200, 200, 200, 200, 403, 401)
+        add(f"POST /{plural}", own, 202, 403, 403, 202, 202, 403, 403, 401)
+        add(f"GET /{plural}/{{id}}", own, 200, 403, 200, 200, 200, 200, 403, 401)
+        add(f"GET /{plural}/{{id}}", foreign, 200, 403, 200, 404, 404, 404, 403, 401)
+        add(f"DELETE /{plural}/{{id}}", own, 202, 403, 403, 202, 202, 403, 403, 401)
+        add(f"DELETE /{plural}/{{id}}", foreign, 202, 403, 403, 404, 404, 403, 403, 401)
+        if plural != "vm-scheduling-rules":
+            add(f"PATCH /{plural}/{{id}}", own, 202, 403, 403, 202, 202, 403, 403, 401)
+            add(f"PATCH /{plural}/{{id}}", foreign, 202, 403, 403, 404, 404, 403, 403, 401)
+    for plural in ("vm-disks", "vm-nics", "vm-cd-roms", "vm-snaps"):
+        add(f"POST /{plural}", foreign, 202, 403, 403, 400, 400, 403, 403, 401)
+    # a rule is about machines of the token's own project, whoever asks
+    add("POST /vm-scheduling-rules", foreign, 400, 403, 403, 400, 400, 403, 403, 401)
+    for verb in ("start", "stop", "flatten", "rollback"):
+        add(f"POST /virtual-machines/{{id}}/:{verb}", own, 202, 403, 403, 202, 202, 403, 403, 401)
+        add(f"POST /virtual-machines/{{id}}/:{verb}", foreign, 202, 403, 403, 404, 404, 403, 403, 401)
+    verify = "POST /virtual-machines/{id}/:verify-gpasswd"
+    add(verify, own, 200, 403, 403, 200, 200, 403, 403, 401)
+    add(verify, foreign, 200, 403, 403, 404, 404, 403, 403, 401)
+    # 409: it does not run; and there is no other node, which is none of a project's business
+    add("POST /virtual-machines/{id}/:reboot", own, 409, 403, 403, 409, 409, 403, 403, 401)
+    add("POST /virtual-machines/{id}/:reboot", foreign, 409, 403, 403, 404, 404, 403, 403, 401)
+    for verb in ("migrate", "failure-migrate"):
+        for target in (own, foreign):
+            add(f"POST /virtual-machines/{{id}}/:{verb}", target, 409, 403, 403, 403, 403, 403, 403, 401)
+    add("POST /virtual-machines/:clone", own, 202, 403, 403, 202, 202, 403, 403, 401)
+    add("POST /virtual-machines/:clone", foreign, 202, 403, 403, 400, 400, 403, 403, 401)
+    jobs = ("vm-cleanup-jobs", "vm-disk-cleanup-jobs", "vm-nic-cleanup-jobs")
+    for plural in ("vm-disk-snaps", "vm-nic-snaps", "vm-cd-rom-snaps", *jobs):
+        add(f"GET /{plural}", common, 200, 403, 200, 200, 200, 200, 403, 401)
+        add(f"GET /{plural}/{{id}}", own, 200, 403, 200, 200, 200, 200, 403, 401)
+        add(f"GET /{plural}/{{id}}", foreign, 200, 403, 200, 404, 404, 404, 403, 401)
+    # one node has nowhere to migrate to, and so no jobs of that
+    add("GET /vm-migration-jobs", common, 200, 403, 200, 200, 200, 200, 403, 401)
+    for target in (own, foreign):
+        add("GET /vm-migration-jobs/{id}", target, 404, 403, 404, 404, 404, 404, 403, 401)
+
     add("GET /events", common, 200, 403, 200, 200, 200, 200, 403, 401)
     add("GET /events/{id}", own, 200, 403, 200, 200, 200, 200, 403, 401)
     add("GET /events/{id}", foreign, 200, 403, 200, 404, 404, 404, 403, 401)

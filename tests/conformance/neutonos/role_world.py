@@ -10,6 +10,7 @@ from role_table import Caller, Target
 from running_server import Client, RunningServer
 
 PASSWORD = "a walk through the roles"
+CONSOLE_PASSWORD = "sesame"
 _CLUSTER = (Caller.SYSTEM, Caller.SECURITY, Caller.AUDITOR)
 _PROJECT = (Caller.ADMIN, Caller.MEMBER, Caller.OBSERVER)
 
@@ -27,6 +28,8 @@ class World:
     project_b: int
     users: dict[Caller, int] = field(default_factory=dict)
     tokens: dict[Caller, str] = field(default_factory=dict)
+    #: what requests that only read can be about again, by path segment and project
+    lasting: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
     numbers: Any = field(default_factory=lambda: count(1))
 
     # -- callers -------------------------------------------------------------------------------------
@@ -108,6 +111,42 @@ class World:
         network = self.network(self.project_a, cidr="10.1.2.0/24")
         found = self.root.get(f"/{plural}", params={"q": f"spec.br_net_id:{network}"}).json()["items"]
         return found[0]["metadata"]["id"]
+
+    def machine(self, project: int, **spec: object) -> int:
+        return self.make(
+            "virtual-machines",
+            project=project,
+            memory_mb=64,
+            graphics_password=CONSOLE_PASSWORD,
+            **spec,
+        )
+
+    def moment(self, machine: int, project: int) -> int:
+        """A snapshot of a machine."""
+        return self.make("vm-snaps", project=project, vm_id=machine)
+
+    def whole_machine(self, project: int) -> int:
+        """A machine with one of each sort of part."""
+        return self.machine(
+            project,
+            vm_disks=[{"size_mb": 1, "bs_policy_id": self.policy()}],
+            vm_nics=[{"br_net_id": self.network(project)}],
+            vm_cd_roms=[{}],
+        )
+
+    def part_of_moment(self, plural: str, project: int) -> int:
+        """A disk, an interface or a drive in a snapshot."""
+        moment = self.moment(self.whole_machine(project), project)
+        return self._first(plural, f"spec.vm_snap_id:{moment}")
+
+    def job(self, plural: str, project: int) -> int:
+        """A job of the deletion of a machine."""
+        machine = self.whole_machine(project)
+        assert self.root.delete(f"/virtual-machines/{machine}").status_code == 202
+        return self._first(plural, f"spec.vm_id:{machine}")
+
+    def _first(self, plural: str, q: str) -> int:
+        return self.root.get(f"/{plural}", params={"q": q}).json()["items"][0]["metadata"]["id"]
 
     def nic(self) -> int:
         """A network card that is in no switch."""
