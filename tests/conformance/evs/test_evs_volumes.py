@@ -77,7 +77,18 @@ def test_what_cannot_be_created_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{bad", b"[]", b'"x"', b"{}", b'{"volume": 1}', b"\xff", b"[" * 100_000]
+    "body",
+    [
+        b'{"volume": {"size": 1, "size": 2}}',
+        b"",
+        b"{bad",
+        b"[]",
+        b'"x"',
+        b"{}",
+        b'{"volume": 1}',
+        b"\xff",
+        b"[" * 100_000,
+    ],
 )
 def test_any_body_that_is_none_is_a_clean_400(cloud: Cloud, body: bytes) -> None:
     answer = cloud.http.post("/v3/volumes", content=body, headers={"content-type": "application/json"})

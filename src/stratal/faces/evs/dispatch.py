@@ -18,6 +18,7 @@ from stratal.faces.evs.call import OLDEST, Action, Call, Dialect, Endpoint, Micr
 from stratal.faces.evs.faults import Fault, bad_request
 from stratal.faces.evs.services import RequestObserver, Services
 from stratal.faces.evs.signing import SignedRequest
+from stratal.faces.neutonos.bodies import repeated_key
 from stratal.identity import authorised
 from stratal.kernel.access import Access
 from stratal.kernel.errors import StratalError, TooLarge, TooSlow, Unavailable
@@ -294,9 +295,12 @@ class Dispatcher:
 
 def _decoded(raw: bytes) -> Any:
     try:
-        return msgspec.json.decode(raw)
+        body, repeated = msgspec.json.decode(raw), repeated_key(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise bad_request("Malformed request body") from None
+    if repeated is not None:
+        raise bad_request(f"Malformed request body: {repeated:.80} is there twice")
+    return body
 
 
 def _project(request: HttpRequest) -> str | None:

@@ -87,7 +87,7 @@ class LimitService:
     def check(
         self, transaction: Transaction, project_id: int | None, what: str, *, more: int = 1, size_gb: int = 0
     ) -> None:
-        """Raises LimitReached unless the project may have so many more of `what`."""
+        """Raises LimitReached unless the project may have so many more of `what`, each so large."""
         if project_id is None:
             return
         limits = self.show(transaction, project_id)
@@ -96,7 +96,7 @@ class LimitService:
                 what="GiB per volume", used=0, limit=limits.per_volume_gigabytes, wanted=size_gb
             )
         limit = getattr(limits, what)
-        if limit == NO_LIMIT:
+        if limit == NO_LIMIT or not more:
             return
         if self._projects is not None:
             self._projects.get(transaction, project_id, lock=True, labels=False)

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement
 
 from stratal.kernel.access import Access, Reach
 from stratal.kernel.errors import NotFound
+from stratal.kernel.store import Store
 from stratal.kernel.transaction import Transaction
 from stratal.storage.block import views
 from stratal.storage.block.limits import LimitService
@@ -24,6 +25,7 @@ class BlockSnapshots:
 
     def __init__(self, snapshots: BsSnapService, limits: LimitService) -> None:
         self._snapshots = snapshots
+        self._volumes = Store(BS_VOLUME)
         self._limits = limits
 
     # -- reading -------------------------------------------------------------------------------------
@@ -61,6 +63,7 @@ class BlockSnapshots:
         Raises NotFound, WrongStatus, LimitReached.
         """
         pairs = checked_metadata(metadata)
+        self._volumes.lock(transaction, [volume_id])  # the status that is checked holds until the end
         columns = BS_VOLUME.tables.spec.c
         foreign = [] if access.reach is Reach.ALL else [columns.project_id == access.project_id]
         found = views.volumes(transaction, columns.id == volume_id, *foreign)

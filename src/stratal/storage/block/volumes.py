@@ -160,7 +160,7 @@ class BlockVolumes:
                 field="new_size",
                 reason=f"must be greater than the current size. (current: {volume.size_gb}, new: {size_gb})",
             )
-        self._limits.check(transaction, None, "volumes", size_gb=size_gb)
+        self._limits.check(transaction, volume.project_id, "volumes", more=0, size_gb=size_gb)
         self._volumes.update(transaction, access, id, BsVolumeUpdate(size_mb=size_gb * MB_PER_GB))
         return self.show(transaction, access, id)
 

@@ -2,7 +2,7 @@
 
 import ast
 import hashlib
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import msgspec
 from sqlalchemy import ColumnElement, false
@@ -23,6 +23,7 @@ from stratal.storage.vm_image.model import VM_IMAGE
 
 _STRICT: Final[Microversion] = (3, 53)
 _UNSET: Final = msgspec.UNSET
+_LONGEST_FILTER: Final = 1024
 
 Size = (
     Annotated[int, msgspec.Meta(ge=1, le=LARGEST_MB // 1024)]
@@ -155,14 +156,17 @@ def show(transaction: Transaction, call: Call) -> dict[str, Any]:
 
 def metadata_filter(value: str) -> ColumnElement[bool]:
     """Pairs that all must be there, as `{"k": "v"}` or as Python writes it, which old clients do."""
-
+    if len(value) > _LONGEST_FILTER:
+        return false()
     try:
-        pairs = ast.literal_eval(value)
+        pairs: object = ast.literal_eval(value)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return false()
-    if not isinstance(pairs, dict) or len(value) > 4096:
+    if not isinstance(pairs, dict):
         return false()
-    return views.has_metadata({str(key): str(text) for key, text in pairs.items()})  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType, reportUnknownMemberType]
+    return views.has_metadata(
+        {str(key): str(text) for key, text in cast(dict[object, object], pairs).items()}
+    )
 
 
 def paged(
