@@ -28,7 +28,7 @@ def cloud(evs_server: RunningServer) -> Iterator[Cloud]:
 
 
 @pytest.fixture(scope="session")
-def qcow2_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def backed_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """The administrator of a server that keeps disks as qcow2 files."""
     with (
         running_server(tmp_path_factory.mktemp("evs-qcow2")) as server,

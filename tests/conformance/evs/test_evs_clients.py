@@ -21,8 +21,8 @@ def _environment(cloud: Cloud) -> dict[str, str]:
     }
 
 
-def test_openstacksdk_runs_the_whole_life_of_volumes_and_snapshots(qcow2_cloud: Cloud, home: Path) -> None:
-    told = run_program("openstack_sdk", home, **_environment(qcow2_cloud))
+def test_openstacksdk_runs_the_whole_life_of_volumes_and_snapshots(backed_cloud: Cloud, home: Path) -> None:
+    told = run_program("openstack_sdk", home, **_environment(backed_cloud))
     missing = "00000000-0000-0000-0000-000000000000"
     assert told == {
         "found": True,
@@ -42,8 +42,8 @@ def test_openstacksdk_runs_the_whole_life_of_volumes_and_snapshots(qcow2_cloud: 
     }
 
 
-def test_cinderclient_runs_the_whole_life_of_volumes_and_snapshots(qcow2_cloud: Cloud, home: Path) -> None:
-    told = run_program("cinder_client", home, **_environment(qcow2_cloud))
+def test_cinderclient_runs_the_whole_life_of_volumes_and_snapshots(backed_cloud: Cloud, home: Path) -> None:
+    told = run_program("cinder_client", home, **_environment(backed_cloud))
     assert told == {
         "3.0": [{"a": "b"}, 1, False],
         "refused 3.0": 400,
@@ -58,10 +58,10 @@ def test_cinderclient_runs_the_whole_life_of_volumes_and_snapshots(qcow2_cloud: 
 
 
 def test_the_openstack_command_runs_the_whole_life_of_volumes_and_snapshots(
-    qcow2_cloud: Cloud, home: Path
+    backed_cloud: Cloud, home: Path
 ) -> None:
     environment = {
-        f"OS_{name}": value for name, value in _environment(qcow2_cloud).items() if name != "PROJECT_ID"
+        f"OS_{name}": value for name, value in _environment(backed_cloud).items() if name != "PROJECT_ID"
     }
     environment |= {"OS_USER_DOMAIN_NAME": "Default", "OS_PROJECT_DOMAIN_NAME": "Default"}
 
@@ -69,30 +69,30 @@ def test_the_openstack_command_runs_the_whole_life_of_volumes_and_snapshots(
         return openstack(home, environment, *arguments)
 
     made = run("volume", "create", "--size", "1", "--property", "k=v", "osc", "-f", "json")
-    qcow2_cloud.settled("volume", made["id"])
+    backed_cloud.settled("volume", made["id"])
     snapshot = run("volume", "snapshot", "create", "--volume", "osc", "osc-s", "-f", "json")
-    qcow2_cloud.settled("snapshot", snapshot["id"])
+    backed_cloud.settled("snapshot", snapshot["id"])
     [listed] = [each for each in run("volume", "list", "-f", "json") if each["Name"] == "osc"]
     assert (listed["Status"], listed["Size"]) == ("available", 1)
     shown = run("volume", "snapshot", "show", "osc-s", "-f", "json")
     assert (shown["status"], shown["volume_id"]) == ("available", made["id"])
     run("volume", "set", "--size", "2", "--name", "osc-2", "osc")
-    qcow2_cloud.settled("volume", made["id"])
+    backed_cloud.settled("volume", made["id"])
     assert run("volume", "show", "osc-2", "-f", "json")["size"] == 2
     run("volume", "snapshot", "delete", "osc-s")
-    qcow2_cloud.gone("snapshot", snapshot["id"])
+    backed_cloud.gone("snapshot", snapshot["id"])
     run("volume", "delete", "osc-2")
-    qcow2_cloud.gone("volume", made["id"])
+    backed_cloud.gone("volume", made["id"])
     assert run("project", "list", "-f", "json")
     assert {each["Name"] for each in run("role", "list", "-f", "json")} >= {"admin", "member", "reader"}
     assert run("volume", "service", "list", "-f", "json")
     assert run("catalog", "list", "-f", "json")
 
 
-def test_huaweis_sdk_runs_the_whole_life_of_disks_and_snapshots(qcow2_cloud: Cloud, home: Path) -> None:
-    access, secret = qcow2_cloud.access_key()
+def test_huaweis_sdk_runs_the_whole_life_of_disks_and_snapshots(backed_cloud: Cloud, home: Path) -> None:
+    access, secret = backed_cloud.access_key()
     told = run_program(
-        "huawei_sdk", home, ENDPOINT=qcow2_cloud.base, PROJECT=qcow2_cloud.project, AK=access, SK=secret
+        "huawei_sdk", home, ENDPOINT=backed_cloud.base, PROJECT=backed_cloud.project, AK=access, SK=secret
     )
     assert told == {
         "same_ids_for_the_same_token": True,
