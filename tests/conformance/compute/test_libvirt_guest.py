@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypervisor_ground import GIB, MIB, Ground, new_id
 from hypervisor_suite import seen, swept, top_of
+from qemu_graph import chain_in_qemu, qmp
 
 from guest.built import GuestFiles, fast_guest  # noqa: F401
 from guest.control import CONTROL_PORT, GuestControl
@@ -160,6 +161,39 @@ def test_layers_are_merged_under_a_guest_that_writes(hypervisor: LibvirtHypervis
     for seed in range(3, 6):
         assert guest.inside.verify_pattern("/dev/vda", seed, seed * MIB, MIB).matches
     assert guest.inside.verify_pattern("/dev/vda", 6, 6 * MIB, 2 * MIB).matches
+
+
+def test_chains_that_libvirtd_does_not_know_of_are_mended_without_losing_a_write(
+    hypervisor: LibvirtHypervisor, libvirt_host: LibvirtHost, guest: Running
+) -> None:
+    machine, base = guest.machine, top_of(hypervisor, guest.machine)
+    overlay = guest.ground.overlay(base)
+    guest.inside.write_pattern("/dev/vda", 50, 0, MIB)
+    # What libvirt does for a snapshot, without its writing it down.
+    storage = {"driver": "file", "filename": str(overlay.path), "node-name": "libvirt-990-storage"}
+    qmp(hypervisor, machine, "blockdev-add", **storage)
+    layer = {"driver": "qcow2", "file": "libvirt-990-storage", "node-name": "libvirt-990-format"}
+    qmp(hypervisor, machine, "blockdev-add", **layer, backing=None)
+    top = next(
+        device["inserted"]["node-name"]
+        for device in qmp(hypervisor, machine, "query-block")
+        if "virtio-disk0" in device["qdev"]
+    )
+    qmp(hypervisor, machine, "blockdev-snapshot", node=top, overlay="libvirt-990-format")
+    assert chain_in_qemu(hypervisor, machine)[0] == str(overlay.path)
+    guest.inside.write_pattern("/dev/vda", 51, 0, MIB)
+
+    successor = libvirt_host.driver("guests")
+    found = seen(successor, machine)
+    assert (found.power_state, found.held) == (PowerState.RUNNING, False)
+    assert chain_in_qemu(successor, machine)[0] == str(base.path)
+    assert guest.inside.verify_pattern("/dev/vda", 51, 0, MIB).matches
+    # Newer data below: the overlay must not hide it behind what it once held.
+    guest.inside.write_pattern("/dev/vda", 52, 0, MIB)
+    successor.snapshot(machine, {"vda": overlay})
+    assert chain_in_qemu(successor, machine)[0] == str(overlay.path)
+    assert guest.inside.verify_pattern("/dev/vda", 52, 0, MIB).matches
+    successor.close()
 
 
 def test_disks_come_go_and_grow_before_the_guests_eyes(hypervisor: LibvirtHypervisor, guest: Running) -> None:

@@ -17,6 +17,7 @@ from stratal.compute.domain.state import (
 from stratal.compute.domain.writing import HOLD_NAMESPACE, NAMESPACE
 
 _HOLD = f"metadata/{{{HOLD_NAMESPACE}}}hold"
+_STALE = f"{_HOLD}/{{{HOLD_NAMESPACE}}}stale"
 _AGENT = "org.qemu.guest_agent.0"
 
 
@@ -78,7 +79,7 @@ def read(xml: str) -> Domain:
         name=root.findtext("title") or root.findtext("name") or "",
         owner=None if mark is None else mark.get("owner"),
         undo=_undo(root),
-        stale=tuple(Path(each.get("file", "")) for each in root.iterfind(f"{_HOLD}/stale")),
+        stale=tuple(Path(each.get("file", "")) for each in root.iterfind(_STALE)),
         cpus=_cpus(root),
         memory_bytes=int(root.findtext("currentMemory") or root.findtext("memory") or 0) * 1024,
         nvram=Path(nvram) if nvram else None,

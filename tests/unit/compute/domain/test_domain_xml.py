@@ -212,7 +212,7 @@ def test_a_hold_is_read_with_the_overlays_that_it_left() -> None:
     metadata = root.find("metadata")
     assert metadata is not None
     hold = ElementTree.SubElement(metadata, f"{{{writing.HOLD_NAMESPACE}}}hold", undo="resume")
-    ElementTree.SubElement(hold, "stale", file="/images/o.qcow2")
+    ElementTree.SubElement(hold, f"{{{writing.HOLD_NAMESPACE}}}stale", file="/images/o.qcow2")
     domain = reading.read(writing.text(root))
     assert (domain.undo, domain.stale) == (reading.Undo.RESUME, (Path("/images/o.qcow2"),))
     assert reading.read(writing.domain(PLAIN, _TCG)).undo is None

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from stratal.compute.domain import MachineId, PowerState
+from stratal.compute.domain import FileImage, MachineId, PowerState
 from stratal.compute.domain.reading import Undo
 from stratal.compute.drivers.errors import HypervisorUnavailable, MachineBusy, MachineNotRunning
 from stratal.compute.drivers.libvirt import binding
@@ -121,9 +121,9 @@ class Mending(Marks):
                     self._delete(machine, f"libvirt-{number}-{part}")
         if ahead or found.domain.stale:
             again = super().find(machine)
-            for overlay in again.domain.stale if again is not None else ():
-                empty(overlay)
-            self._go_on(machine)
+            if again is not None:
+                self._empty(again)
+                self._go_on(machine)
         return True
 
     def _ahead(self, found: Found) -> Mapping[str, _Inserted]:
@@ -144,9 +144,17 @@ class Mending(Marks):
         runs = found.power_state is PowerState.RUNNING
         undo = found.domain.undo or (Undo.RESUME if runs else Undo.NOTHING)
         # A guest with frozen file systems writes nothing, and goes on when it is thawed.
-        self.mark(found.machine, undo, overlays)
+        self.mark(found.machine, undo, tuple({*overlays, *found.domain.stale}))
         if runs:
             self._ask(found.machine, _suspend)
+
+    def _empty(self, found: Found) -> None:
+        """The overlays that were taken back, unless one is in use after all."""
+        chains = [disk.chain for disk in found.domain.disks.values()]
+        used = {image.path for chain in chains for image in chain if isinstance(image, FileImage)}
+        for overlay in found.domain.stale:
+            if overlay not in used:
+                empty(overlay)
 
     def _go_on(self, machine: MachineId) -> None:
         """End the pause, unless somebody else's hold ends it."""
@@ -154,8 +162,8 @@ class Mending(Marks):
         if found is None or found.domain.undo is None:
             return
         if found.domain.undo is Undo.THAW:
-            self.mark(machine, Undo.THAW)
             self._ask(machine, _resume)
+            self.mark(machine, Undo.THAW)
             return
         if found.domain.undo is Undo.RESUME and found.power_state is PowerState.PAUSED:
             self._ask(machine, _resume)

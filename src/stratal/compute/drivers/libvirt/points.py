@@ -23,7 +23,6 @@ from stratal.compute.drivers.errors import (
 from stratal.compute.drivers.libvirt import binding
 from stratal.compute.drivers.libvirt.access import Found, patient
 from stratal.compute.drivers.libvirt.agent import Agent
-from stratal.compute.drivers.libvirt.mending import empty
 from stratal.kernel.effects import Effect
 from stratal.kernel.errors import Invalid, StratalError
 from stratal.kernel.logs import get_logger
@@ -114,6 +113,8 @@ class Points(Agent):
         flags: int,
         seconds: float,
     ) -> None:
+        if any(overlay.path in found.domain.stale for overlay in overlays.values()):
+            raise MachineBusy(machine=found.machine, reason="an overlay is to be emptied before it is used")
         libvirt = binding.module()
         others = [name for name in (*found.domain.disks, *found.domain.cd_roms) if name not in overlays]
         xml = writing.snapshot(list(overlays.items()), memory_file, others)
@@ -187,8 +188,6 @@ class Points(Agent):
         found = self.find(machine)
         if found is None or not found.alive or found.domain.undo is None:
             return False
-        for overlay in found.domain.stale:
-            empty(overlay)
         if found.domain.undo is Undo.THAW:
             self.thaw(machine, seconds=_THAW_SECONDS)
         elif found.domain.undo is Undo.RESUME and found.power_state is PowerState.PAUSED:
