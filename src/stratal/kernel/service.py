@@ -14,9 +14,9 @@ from sqlalchemy import ColumnElement
 from stratal.kernel import work
 from stratal.kernel.access import Access, Reach
 from stratal.kernel.errors import Conflict, Invalid, NotFound, PreconditionFailed
-from stratal.kernel.fields import Spec, Status, given
+from stratal.kernel.fields import Spec, Status, defaults_of, given
 from stratal.kernel.journal import record_audit
-from stratal.kernel.kind import Catalogue, Kind, Reference, Scope
+from stratal.kernel.kind import AnyKind, Catalogue, Kind, Reference, Scope
 from stratal.kernel.listing import Fields, ListRequest, fields_of
 from stratal.kernel.store import Listing, Resource, Store
 from stratal.kernel.transaction import Transaction
@@ -45,6 +45,9 @@ class ResourceService(Generic[S, T]):
         self.store = Store(kind)
         self.columns = kind.tables.spec.c
         self._fields: Fields = fields_of(kind)
+        self._defaults = defaults_of(kind.spec) | (defaults_of(kind.private) if kind.private else {})
+        #: of the kinds that are referred to, and that refer to this one: making one compiles statements
+        self._stores: dict[str, Store[Any, Any]] = {kind.name: self.store}
 
     # -- before the transaction ----------------------------------------------------------------------
 
@@ -68,7 +71,7 @@ class ResourceService(Generic[S, T]):
         return None
 
     def new(self, transaction: Transaction, access: Access, body: Any) -> Change:
-        """The spec columns of a new resource. Raises to refuse."""
+        """The spec columns of a new resource, but for those that have their defaults. Raises to refuse."""
         return given(body)
 
     def changed(
@@ -117,9 +120,10 @@ class ResourceService(Generic[S, T]):
                     reason="this token is not for a project; use :reauth-in-project to get one that is"
                 )
             spec["project_id"] = access.project_id
-        self._check_unique(transaction, spec, ignore=None)
-        self._check_references(transaction, access, spec)
-        id = self.store.insert(transaction, spec)
+        complete = {**self._defaults, **spec}
+        self._check_unique(transaction, complete, ignore=None)
+        self._check_references(transaction, access, complete)
+        id = self.store.insert(transaction, complete)
         return self._written(transaction, access, "create", id, None, spec)
 
     def update(
@@ -266,9 +270,14 @@ class ResourceService(Generic[S, T]):
         *,
         changed: Set[str] | None = None,
     ) -> None:
-        """Raise Conflict for values that another resource has. `changed` of None: all are new."""
+        """Raise Conflict for values that another resource has. `changed` of None: all are new.
+
+        As in the index of the database, what is null is equal to nothing.
+        """
         for names in self.kind.unique:
             if changed is not None and changed.isdisjoint(names):
+                continue
+            if any(spec[name] is None for name in names):
                 continue
             same = [self.columns[name] == spec[name] for name in names]
             others = [self.columns.id != ignore] if ignore is not None else []
@@ -286,7 +295,7 @@ class ResourceService(Generic[S, T]):
         self, transaction: Transaction, access: Access, reference: Reference, target: object
     ) -> None:
         kind = self.catalogue[reference.kind]
-        found = Store(kind).hold(transaction, target) if isinstance(target, int) else None
+        found = self._store_of(kind).hold(transaction, target) if isinstance(target, int) else None
         foreign = (
             found is not None
             and kind.scope is Scope.PROJECT
@@ -303,13 +312,16 @@ class ResourceService(Generic[S, T]):
         for kind, reference in self.catalogue.referrers(self.kind.name):
             if reference.weak:
                 continue
-            store: Store[Any, Any] = Store(kind)
             columns = kind.tables.spec.c
-            users = store.count(transaction, columns[reference.field] == id)
+            users = self._store_of(kind).count(transaction, columns[reference.field] == id)
             if users:
                 raise Conflict(
                     reason=f"{users} {kind.name} still in {self.kind.name} {id}: delete or move them first"
                 )
+
+    def _store_of(self, kind: AnyKind) -> Store[Any, Any]:
+        store = self._stores.get(kind.name)
+        return self._stores.setdefault(kind.name, Store(kind)) if store is None else store
 
     def _documented(self, values: Change | None) -> dict[str, Any] | None:
         """The values as the audit log keeps them: without private columns, in which secrets live."""
