@@ -125,5 +125,16 @@ def given(body: msgspec.Struct) -> dict[str, object]:
     }
 
 
+def defaults_of(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    """The default of each field that has one."""
+    found: dict[str, Any] = {}
+    for each in msgspec.structs.fields(struct):
+        if each.default is not msgspec.NODEFAULT:
+            found[each.name] = each.default
+        elif each.default_factory is not msgspec.NODEFAULT:
+            found[each.name] = each.default_factory()
+    return found
+
+
 def names_of(struct: type[msgspec.Struct]) -> Sequence[str]:
     return struct.__struct_fields__
