@@ -9,4 +9,5 @@ pytest.register_assert_rewrite(
     "layer_suite_crashing",
     "layer_mirror",
     "layer_graph_machine",
+    "qcow2_ground",
 )
