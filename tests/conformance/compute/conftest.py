@@ -6,7 +6,9 @@ import pytest
 
 import libvirt_host as host
 
-pytest.register_assert_rewrite("hypervisor_suite", "hypervisor_suite_crashing")
+pytest.register_assert_rewrite(
+    "hypervisor_suite", "hypervisor_suite_life", "hypervisor_suite_points", "hypervisor_suite_crashing"
+)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,8 @@ from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
-from stratal.compute.domain import Bus, CdRom, Chain, Disk, FileImage, MachineDefinition, MachineId
+from stratal.compute.domain import Bus, CdRom, Chain, Disk, FileImage, Machine, MachineDefinition, MachineId
+from stratal.compute.drivers.contract import Hypervisor
 
 MIB = 2**20
 GIB = 2**30
@@ -67,3 +68,15 @@ class Ground:
 
     def memory_file(self) -> Path:
         return self.folder / f"memory-{next(self._numbers)}"
+
+
+def seen(hypervisor: Hypervisor, machine: MachineId) -> Machine:
+    found = hypervisor.observe(machine)
+    assert found is not None
+    return found
+
+
+def top_of(hypervisor: Hypervisor, machine: MachineId, target: str = "vda") -> FileImage:
+    top = seen(hypervisor, machine).disks[target].chain[0]
+    assert isinstance(top, FileImage)
+    return top

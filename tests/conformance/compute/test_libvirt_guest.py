@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from hypervisor_ground import GIB, MIB, Ground, new_id
-from hypervisor_suite import seen, swept, top_of
+from hypervisor_ground import GIB, MIB, Ground, new_id, seen, top_of
+from hypervisor_suite import swept
 from qemu_graph import chain_in_qemu, qmp
 
 from guest.built import GuestFiles, fast_guest  # noqa: F401

@@ -7,8 +7,8 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from hypervisor_ground import GIB, Ground
-from hypervisor_suite import seen, swept, top_of
+from hypervisor_ground import GIB, Ground, seen, top_of
+from hypervisor_suite import swept
 
 from ceph import Cluster, ceph_pool, shared_ceph
 from libvirt_host import LibvirtHost

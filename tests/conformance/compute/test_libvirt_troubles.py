@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypervisor_ground import MIB, Ground, new_id
-from hypervisor_suite import seen, swept, top_of
+from hypervisor_ground import MIB, Ground, new_id, seen, top_of
+from hypervisor_suite import swept
 from qemu_graph import chain_in_qemu
 
 from libvirt_host import LibvirtHost

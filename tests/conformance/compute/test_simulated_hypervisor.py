@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from hypervisor_ground import Ground
-from hypervisor_suite import HypervisorSuite, seen
+from hypervisor_ground import Ground, seen
+from hypervisor_suite import HypervisorSuite
 
 from stratal.compute.domain import AgentState, Cause, PowerState
 from stratal.compute.drivers.contract import Happening, Hypervisor, MachineEvent

@@ -52,6 +52,8 @@ class Platform:
     #: OVMF's code, and the template of its variables
     uefi_code: Path | None = None
     uefi_variables: Path | None = None
+    #: where sockets of guest agents go, if not where libvirt puts them, which may be too long a path
+    sockets: Path | None = None
 
 
 def domain(definition: MachineDefinition, platform: Platform) -> str:
@@ -81,7 +83,7 @@ def domain(definition: MachineDefinition, platform: Platform) -> str:
         devices.append(_cd_rom(each))
     for each in definition.nics:
         devices.append(_nic(each))
-    _ports(devices, definition)
+    _ports(devices, definition, platform)
     for each in graphics(definition.graphics):
         devices.append(each)
     video = _child(devices, "video")
@@ -221,13 +223,16 @@ def _has_ide(definition: MachineDefinition) -> bool:
     return any(each.bus is Bus.IDE for each in (*definition.disks, *definition.cd_roms))
 
 
-def _ports(devices: Element, definition: MachineDefinition) -> None:
+def _ports(devices: Element, definition: MachineDefinition, platform: Platform) -> None:
     if definition.console_log is not None:
         serial = _child(devices, "serial", type="file")
         _child(serial, "source", path=str(definition.console_log), append="on")
         _child(serial, "target", port="0")
     if definition.agent:
         agent = _child(devices, "channel", type="unix")
+        if platform.sockets is not None:
+            path = platform.sockets / f"{definition.machine}.agent"
+            _child(agent, "source", mode="bind", path=str(path))
         _child(agent, "target", type="virtio", name="org.qemu.guest_agent.0")
     for each in definition.channels:
         channel = _child(devices, "channel", type="unix")

@@ -88,6 +88,11 @@ class Daemon:
         return f"qemu+unix:///{mode}?socket={sockets / 'libvirt-sock'}"
 
     @property
+    def sockets(self) -> Path | None:
+        """For guest agents. As root libvirt's own places, which are bound, have short paths."""
+        return None if self._root or not self.exists else self._directory / "s"
+
+    @property
     def pid(self) -> int | None:
         """Of the daemon that ran last."""
         folder = self._directory / "run"
@@ -130,6 +135,7 @@ class Daemon:
             self._directory.chmod(0o711)
             for name in _PLACES:
                 (self._directory / name).mkdir(exist_ok=True)
+            (self._directory / "s").mkdir(exist_ok=True)
             (self._directory / "run").chmod(0o755 if self._root else 0o700)
             settings = self._directory / "etc" if self._root else self._directory / "etc" / "libvirt"
             settings.mkdir(exist_ok=True)

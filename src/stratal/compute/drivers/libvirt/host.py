@@ -31,11 +31,15 @@ class HostProbe:
         self._lock = threading.Lock()
         self._kvm_reason: str | None = None
 
-    def platform(self, owner: str) -> Platform:
+    def platform(self, owner: str, sockets: Path | None) -> Platform:
         accelerator, _ = self.accelerator()
         code, variables = firmware() or (None, None)
         return Platform(
-            kvm=accelerator is Accelerator.KVM, owner=owner, uefi_code=code, uefi_variables=variables
+            kvm=accelerator is Accelerator.KVM,
+            owner=owner,
+            uefi_code=code,
+            uefi_variables=variables,
+            sockets=sockets,
         )
 
     def accelerator(self) -> tuple[Accelerator, str]:

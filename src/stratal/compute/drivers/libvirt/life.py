@@ -58,7 +58,7 @@ class Life(Mending):
         def failed(reason: str) -> StratalError:
             return StartFailed(machine=machine, reason=reason)
 
-        platform = self.host.platform(self.owner)
+        platform = self.host.platform(self.owner, self.link.sockets)
         if definition.firmware is Firmware.UEFI and (platform.uefi_code is None or definition.nvram is None):
             raise failed("no UEFI firmware is installed, or there is no place for its variables")
         self._give_keys(definition)

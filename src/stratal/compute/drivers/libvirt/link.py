@@ -72,6 +72,11 @@ class Link:
                 raise ConnectionLost(binding.message_of(error)) from error
             raise
 
+    @property
+    def sockets(self) -> Path | None:
+        """Where our daemon wants sockets of guest agents; None where libvirt's own place will do."""
+        return None if self._uri is not None else self.daemon.sockets
+
     def close(self) -> None:
         with self._lock:
             self._closing = True
