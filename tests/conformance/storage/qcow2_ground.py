@@ -1,9 +1,10 @@
 """What the tests of the qcow2 driver stand on: a directory, its files, and other programs that open them."""
 
 import os
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -109,3 +110,30 @@ def adopted(mirror: Mirror, path: Path, format: str, content: bytes) -> LayerId:
 
 def located(path: Path, format: str) -> Location:
     return Location(transport=Transport.FILE, address=str(path), format=format)
+
+
+@pytest.fixture
+def killed_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes `qemu-img <verb>` die of SIGKILL a few milliseconds after it began to work."""
+    return shim(tmp_path, monkeypatch, '"$real" "$@" & sleep 0.02; kill -9 $! 2>/dev/null; kill -9 $$')
+
+
+@pytest.fixture
+def slow_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes `qemu-img <verb>` take a second, with its images open."""
+    return shim(tmp_path, monkeypatch, 'sleep 1; exec "$real" "$@"')
+
+
+def shim(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> Callable[[str], None]:
+    real, programs = shutil.which("qemu-img"), folder / "programs"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+
+    def install(verb: str) -> None:
+        script = f'#!/bin/sh\nreal={real}\nif [ "$1" = "{verb}" ]; then {body}; fi\nexec "$real" "$@"\n'
+        new = programs / "new"
+        new.write_text(script)
+        new.chmod(0o755)
+        new.rename(programs / "qemu-img")
+
+    return install

@@ -12,7 +12,18 @@ from pathlib import Path
 import pytest
 from layer_driver_suite import LayerDriverSuite
 from layer_mirror import Mirror, new_id, pattern
-from qcow2_ground import SIZE, adopted, chain, driver, mirror, path_of, prepared, qemu_img, settled
+from qcow2_ground import (
+    SIZE,
+    adopted,
+    chain,
+    driver,
+    mirror,
+    path_of,
+    prepared,
+    qemu_img,
+    settled,
+    slow_tools,
+)
 
 from stratal.kernel.errors import Invalid
 from stratal.storage.drivers.contract import (

@@ -12,7 +12,19 @@ from pathlib import Path
 
 import pytest
 from layer_mirror import Mirror, new_id, pattern
-from qcow2_ground import MIB, SIZE, chain, driver, mirror, path_of, prepared, settled
+from qcow2_ground import (
+    MIB,
+    SIZE,
+    chain,
+    driver,
+    killed_tools,
+    mirror,
+    path_of,
+    prepared,
+    settled,
+    shim,
+    slow_tools,
+)
 
 from stratal.kernel.operation import Cancelled, Operation
 from stratal.storage.drivers.contract import (
@@ -188,30 +200,3 @@ def fill(place: Path, *, leaving: int) -> Path:
     with ballast.open("wb") as file:
         file.write(bytes(max(0, shutil.disk_usage(place).free - leaving)))
     return ballast
-
-
-@pytest.fixture
-def killed_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Makes `qemu-img <verb>` die of SIGKILL a few milliseconds after it began to work."""
-    return shim(tmp_path, monkeypatch, '"$real" "$@" & sleep 0.02; kill -9 $! 2>/dev/null; kill -9 $$')
-
-
-@pytest.fixture
-def slow_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Makes `qemu-img <verb>` take a second, with its images open."""
-    return shim(tmp_path, monkeypatch, 'sleep 1; exec "$real" "$@"')
-
-
-def shim(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> Callable[[str], None]:
-    real, programs = shutil.which("qemu-img"), folder / "programs"
-    programs.mkdir()
-    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-
-    def install(verb: str) -> None:
-        script = f'#!/bin/sh\nreal={real}\nif [ "$1" = "{verb}" ]; then {body}; fi\nexec "$real" "$@"\n'
-        new = programs / "new"
-        new.write_text(script)
-        new.chmod(0o755)
-        new.rename(programs / "qemu-img")
-
-    return install

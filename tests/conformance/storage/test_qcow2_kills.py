@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from layer_mirror import Mirror, new_id
-from qcow2_ground import SIZE, chain, driver, environment, mirror, prepared, settled, sockets
+from qcow2_ground import SIZE, chain, driver, environment, mirror, prepared, settled, slow_tools, sockets
 
 from stratal.kernel import effects
 from stratal.kernel.effects import ENVIRONMENT_VARIABLE, Effect
