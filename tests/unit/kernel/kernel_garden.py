@@ -202,6 +202,14 @@ def eventually(true: Callable[[], object], within: float = 30.0) -> None:
         time.sleep(0.005)
 
 
+def update_garden(database: Database, id: int, body: UpdateGarden, if_match: str | None = None) -> Any:
+    return database.write(lambda tx: GARDENS.update(tx, SYSTEM, id, body, if_match=if_match))
+
+
+def delete_garden(database: Database, id: int, if_match: str | None = None) -> Any:
+    return database.write(lambda tx: GARDENS.delete(tx, SYSTEM, id, if_match=if_match))
+
+
 class Gardener:
     """A reconciler of gardens that notes its looks. `tend` may be replaced: it is called in each of them."""
 
