@@ -35,9 +35,6 @@ from stratal.network.drivers.simulated import SimulatedNetwork
 from stratal.storage import KINDS as STORAGE_KINDS
 from stratal.storage import ImageSettings, Storage
 
-GIB = 1024
-"""In MiB."""
-
 SECRETS = {"key-1": {"cipher": "sesame"}}
 """What the keys of this installation decrypt."""
 

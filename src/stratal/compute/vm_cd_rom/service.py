@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from stratal.compute.machines import check_stopped, in_project_of, machine_for
-from stratal.compute.places import check_room_for_cd_rom, place_for
+from stratal.compute.places import places_of
 from stratal.compute.vm_cd_rom.model import (
     VM_CD_ROM,
     VmCdRomCreate,
@@ -46,8 +46,9 @@ class VmCdRomService(ResourceService[VmCdRomSpec, VmCdRomStatus]):
         No hypervisor plugs such a drive into a guest that runs: it comes with the next boot.
         """
         machine = machine_for(transaction, access, body.vm_id)
-        check_room_for_cd_rom(transaction, machine.id)
-        target = place_for(transaction, machine.id, body.bus, wish=wish)
+        places = places_of(transaction, machine.id)
+        places.check_room_for_cd_rom()
+        target = places.free(body.bus, wish=wish)
         return super().create(transaction, in_project_of(access, machine), _Placed(body=body, target=target))
 
     def new(self, transaction: Transaction, access: Access, body: Any) -> Change:
@@ -78,7 +79,7 @@ class VmCdRomService(ResourceService[VmCdRomSpec, VmCdRomStatus]):
         if drive.spec.bus != bus:
             machine = machine_for(transaction, access, drive.spec.vm_id)
             check_stopped(machine, "put a drive on another bus")
-            target = place_for(transaction, machine.id, bus, wish=target)
+            target = places_of(transaction, machine.id).free(bus, wish=target)
             change |= {"bus": bus, "target": target}
         self.change(transaction, access, drive, "update", change)
 

@@ -12,7 +12,7 @@ from stratal.compute import children
 from stratal.compute.cleanups import Jobs
 from stratal.compute.jobs import CleanupReason
 from stratal.compute.machines import check_stopped, in_project_of, machine_for, machine_of
-from stratal.compute.places import check_room_for_disk, place_for
+from stratal.compute.places import places_of
 from stratal.compute.virtual_machine.model import VIRTUAL_MACHINE
 from stratal.compute.vm_disk.model import VM_DISK, VmDiskCreate, VmDiskSpec, VmDiskStatus, VmDiskUpdate
 from stratal.compute.vm_disk.volumes import DiskVolumes
@@ -34,6 +34,8 @@ class _Placed(msgspec.Struct, frozen=True, kw_only=True):
 
     body: VmDiskCreate
     target: str
+    #: the machine has no other disk
+    first: bool
 
 
 class VmDiskService(ResourceService[VmDiskSpec, VmDiskStatus]):
@@ -49,13 +51,14 @@ class VmDiskService(ResourceService[VmDiskSpec, VmDiskStatus]):
     def create(self, transaction: Transaction, access: Access, body: Any, *, wish: str = "") -> Disk:
         """A new disk; in the place `wish` of the guest where that is free."""
         machine = machine_for(transaction, access, body.vm_id)
-        check_room_for_disk(transaction, machine.id)
-        target = place_for(transaction, machine.id, body.bus, wish=wish)
-        placed = _Placed(body=body, target=target)
+        places = places_of(transaction, machine.id)
+        places.check_room_for_disk()
+        placed = _Placed(body=body, target=places.free(body.bus, wish=wish), first=not places.disks)
         disk = super().create(transaction, in_project_of(access, machine), placed)
-        if disk.spec.boot:
+        if disk.spec.boot and places.disks:
             self._boot_from(transaction, access, disk)
-        self.note_sharing(transaction, machine.id)
+        if machine.spec.flattened and not self._volumes.are_flattened(transaction, [disk.spec.bs_volume_id]):
+            self._note_sharing(transaction, machine.id, flattened=False)
         return disk
 
     def new(self, transaction: Transaction, access: Access, body: Any) -> Change:
@@ -64,7 +67,7 @@ class VmDiskService(ResourceService[VmDiskSpec, VmDiskStatus]):
         volume, made = self._volumes.volume_for(transaction, access, body)
         self._check_free(transaction, volume.id)
         spec: dict[str, Any] = {
-            "boot": not children.disks(transaction, body.vm_id),
+            "boot": placed.first,
             "bs_policy_id": volume.spec.bs_policy_id,
             "delete_volume_with_vm": made,
             **given(body),
@@ -80,8 +83,7 @@ class VmDiskService(ResourceService[VmDiskSpec, VmDiskStatus]):
         if body.bus is not msgspec.UNSET and body.bus is not resource.spec.bus:
             machine = machine_for(transaction, access, resource.spec.vm_id)
             check_stopped(machine, "put a disk on another bus")
-            target = place_for(transaction, machine.id, body.bus, leaving=[resource.id])
-            spec["target"] = target
+            spec["target"] = places_of(transaction, machine.id).free(body.bus, leaving=[resource.id])
         if body.boot is True:
             self._boot_from(transaction, access, resource)
         spec |= self._volumes.change(transaction, access, resource.spec.bs_volume_id, body)
@@ -92,7 +94,8 @@ class VmDiskService(ResourceService[VmDiskSpec, VmDiskStatus]):
     ) -> None:
         """Let a disk of a stopped machine hang where it hung once."""
         if disk.spec.bus != bus:
-            target = place_for(transaction, disk.spec.vm_id, bus, wish=target, leaving=[disk.id])
+            places = places_of(transaction, disk.spec.vm_id)
+            target = places.free(bus, wish=target, leaving=[disk.id])
             self.change(transaction, access, disk, "update", {"bus": bus, "target": target})
         if boot and not disk.spec.boot:
             self._boot_from(transaction, access, disk)
@@ -125,8 +128,11 @@ class VmDiskService(ResourceService[VmDiskSpec, VmDiskStatus]):
         flattened = self._volumes.are_flattened(transaction, volumes)
         machine = machine_of(transaction, vm_id)
         if machine is not None and machine.spec.flattened != flattened:
-            self._machines.mark(transaction, vm_id, {"flattened": flattened})
-            work.ask(transaction, VIRTUAL_MACHINE.name, vm_id)
+            self._note_sharing(transaction, vm_id, flattened=flattened)
+
+    def _note_sharing(self, transaction: Transaction, vm_id: int, *, flattened: bool) -> None:
+        self._machines.mark(transaction, vm_id, {"flattened": flattened})
+        work.ask(transaction, VIRTUAL_MACHINE.name, vm_id)
 
     def _boot_from(self, transaction: Transaction, access: Access, disk: Disk) -> None:
         """Let the guest boot from this disk and no other."""
