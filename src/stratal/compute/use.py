@@ -47,6 +47,6 @@ def use_of(transaction: Transaction, volume_id: int) -> Use | None:
     return Use(
         vm_disk_id=row.id,
         mapping_num=int(is_open),
-        protocol="file" if is_open else None,
+        protocol=None,
         keeper=(VIRTUAL_MACHINE.name, row.vm_id),
     )

@@ -11,9 +11,10 @@ import msgspec
 from stratal.kernel.reconcile import Gone, Look, Observed
 from stratal.kernel.store import Resource, Store
 from stratal.kernel.transaction import Transaction
+from stratal.storage.bs_policy.model import BS_POLICY
 from stratal.storage.bs_snap.model import BS_SNAP
 from stratal.storage.bs_volume.model import BS_VOLUME, MIB, BsVolumeSpec, BsVolumeStatus
-from stratal.storage.bs_volume.use import UseOf, ask_users
+from stratal.storage.bs_volume.use import Use, UseOf, ask_users
 from stratal.storage.layers import NameKind, State
 from stratal.storage.tree import rows
 from stratal.storage.tree.disks import Disks
@@ -21,6 +22,9 @@ from stratal.storage.tree.telling import first_problem, made_for, tell
 
 _WAIT: Final = timedelta(seconds=60)
 """How long to wait for the tree, which asks for a look by itself."""
+
+_PROTOCOLS: Final = {"qcow2": "file"}
+"""Of drivers that are not called by their protocol."""
 
 Volume = Resource[BsVolumeSpec, BsVolumeStatus]
 
@@ -33,6 +37,7 @@ class BsVolumeReconciler:
         self._disks = disks
         self._use_of = use_of
         self._snapshots = Store(BS_SNAP)
+        self._policies = Store(BS_POLICY)
 
     def reconcile(self, resource: Volume, look: Look) -> Observed[BsVolumeStatus]:
         path, status = look.read(lambda tx: self._observe(tx, resource))
@@ -64,6 +69,13 @@ class BsVolumeReconciler:
         look.write(lambda tx: self._disks.drop(tx, rows.name_of(NameKind.HEAD, resource.id)))
         return Gone()
 
+    def _protocol(self, transaction: Transaction, resource: Volume, use: Use | None) -> str | None:
+        """How an open volume is reached: as its user says, or as the driver of its policy has it."""
+        if use is None or not use.mapping_num or use.protocol is not None:
+            return None if use is None else use.protocol
+        policy = self._policies.get(transaction, resource.spec.bs_policy_id, labels=False)
+        return None if policy is None else _PROTOCOLS.get(policy.spec.driver, policy.spec.driver)
+
     def _observe(
         self, transaction: Transaction, resource: Volume
     ) -> tuple[list[rows.Placed], BsVolumeStatus]:
@@ -80,7 +92,7 @@ class BsVolumeReconciler:
             bs_snap_num=self._snapshots.count(transaction, of_volume),
             mapping_num=use.mapping_num if use else 0,
             loaded=bool(use and use.mapping_num),
-            protocol=use.protocol if use else None,
+            protocol=self._protocol(transaction, resource, use),
             vm_disk_id=use.vm_disk_id if use else None,
             problem=first_problem(path),
         )

@@ -19,7 +19,7 @@ class Use:
     vm_disk_id: int | None
     #: by how many it is open: running guests, exports
     mapping_num: int
-    #: how it is reached, such as `file` or `rbd`; None while nobody has it open
+    #: how it is reached, such as `nbd`; None: as the driver has it, if it is open
     protocol: str | None
     #: kind and id of the resource whose reconciler opens it for a guest
     keeper: Keeper | None = None
