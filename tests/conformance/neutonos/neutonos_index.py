@@ -1,4 +1,4 @@
-"""The endpoints that the reference lists for the base: topology, labels, identity, operations, networks, machines."""
+"""The endpoints that the reference lists of the kinds that Stratal has."""
 
 import json
 from dataclasses import dataclass
