@@ -54,7 +54,7 @@ class BsSnapReconciler:
         name = rows.name_of(NameKind.SNAPSHOT, resource.id)
         exclusive, shared = rows.count_of(transaction, name)
         clones = transaction.execute(self._count_clones.where(self._snap_of == resource.id)).scalar_one()
-        path = rows.path(transaction, name)
+        path = rows.telling_path(transaction, name, volume_id=resource.spec.bs_volume_id)
         return path, msgspec.structs.replace(
             resource.status,
             cloned_volume_num=clones,

@@ -81,7 +81,7 @@ class BsVolumeReconciler:
     ) -> tuple[list[rows.Placed], BsVolumeStatus]:
         """The layers of the volume, and of its status all that does not depend on how far they are."""
         name = rows.name_of(NameKind.HEAD, resource.id)
-        path = rows.path(transaction, name)
+        path = rows.telling_path(transaction, name, volume_id=resource.id)
         exclusive, shared = rows.count_of(transaction, name)
         use = self._use_of(transaction, resource.id)
         of_volume = BS_SNAP.tables.spec.c.bs_volume_id == resource.id

@@ -173,6 +173,21 @@ def path(transaction: Transaction, name: Name) -> list[Placed]:
     return [_placed(found) for found in transaction.execute(_PATH, {"top": row.layer})]
 
 
+def telling_path(transaction: Transaction, name: Name, *, volume_id: int) -> list[Placed]:
+    """Of a path what tells whether something is wrong with it, and whether all was made for the volume: just
+    its top, unless some layer of the tree has a problem or was made for another."""
+    row = _name_row(transaction, name)
+    if row is None:
+        return []
+    others = select(LAYER.c.id).where(
+        LAYER.c.tree_id == row.tree_id,
+        or_(LAYER.c.problem.is_not(None), LAYER.c.volume_id.is_distinct_from(volume_id)),
+    )
+    if transaction.execute(others.limit(1)).first() is not None:
+        return [_placed(found) for found in transaction.execute(_PATH, {"top": row.layer})]
+    return [_placed(found) for found in transaction.execute(_LAYERS.where(LAYER.c.id == row.layer))]
+
+
 def store(transaction: Transaction, tree_id: int, delta: Delta, *, volume_id: int | None = None) -> None:
     """Write what a decision or an observation changed. New layers are written down as made for the volume.
 
