@@ -47,6 +47,7 @@ def test_a_machine_that_is_wanted_running_runs_with_its_devices(here: ComputeIns
         lambda: (found := here.show(here.volumes, disk.spec.bs_volume_id)).status.loaded and found
     )
     assert (volume.status.vm_disk_id, volume.status.mapping_num) == (disk.id, 1)
+    assert here.active(here.volumes, volume.id).spec.loaded
     assert volume.status.protocol == "simulated"
     assert disk.status.serial == volume.spec.serial
 

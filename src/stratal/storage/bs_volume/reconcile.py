@@ -36,6 +36,7 @@ class BsVolumeReconciler:
     def __init__(self, disks: Disks, use_of: UseOf) -> None:
         self._disks = disks
         self._use_of = use_of
+        self._volumes = Store(BS_VOLUME)
         self._snapshots = Store(BS_SNAP)
         self._policies = Store(BS_POLICY)
 
@@ -53,17 +54,21 @@ class BsVolumeReconciler:
             if resource.spec.flattened and not independent:
                 look.write(lambda tx: self._disks.flatten(tx, rows.name_of(NameKind.HEAD, resource.id)))
                 settled = False
+        if resource.spec.loaded != status.loaded:  # it is the users of a volume who want it open, or not
+            look.write(lambda tx: self._volumes.mark(tx, resource.id, {"loaded": status.loaded}))
         before = resource.status
         if settled and (
             resource.spec.creation_finish is None
             or (before.size_mb, before.flattened) != (status.size_mb, status.flattened)
         ):
-            look.write(lambda tx: self._wake_keeper(tx, resource.id))
+            look.write(lambda tx: self._tell_keeper(tx, status))
         return Observed(status=status, settled=settled, again_after=None if settled else _WAIT)
 
-    def _wake_keeper(self, transaction: Transaction, volume_id: int) -> None:
-        """A guest may be waiting to open the volume, or to be asked how much it sees of it."""
-        ask_users(transaction, self._use_of(transaction, volume_id))
+    def _tell_keeper(self, transaction: Transaction, status: BsVolumeStatus) -> None:
+        """A guest may be waiting to open the volume, or to be asked how much it sees of it. Who looks reads
+        the status, which is written first."""
+        self._volumes.change_status(transaction, status.id, status, [])
+        ask_users(transaction, self._use_of(transaction, status.id))
 
     def remove(self, resource: Volume, look: Look) -> Gone:
         look.write(lambda tx: self._disks.drop(tx, rows.name_of(NameKind.HEAD, resource.id)))
