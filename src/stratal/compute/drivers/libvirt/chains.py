@@ -5,7 +5,8 @@ takes the next step, and looks again, until the chain is what it is to be.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,9 @@ _COMMIT = Effect("libvirt.commit")
 _PULL = Effect("libvirt.pull")
 _PIVOT = Effect("libvirt.pivot")
 _CANCEL = Effect("libvirt.cancel")
+
+JOB = "a job"
+"""What is claimed of a machine while a job of it goes on."""
 
 _FIRST_POLL_SECONDS = 0.01
 _MOST_POLL_SECONDS = 0.5
@@ -119,7 +123,11 @@ class Chains(Points):
 
     def _operation(self, goal: _Goal) -> Operation:
         def body(operation: Operation) -> None:
-            with self.claimed(goal.machine, f"a job of disk {goal.target}"), operation.phase(goal.what):
+            with (
+                self.claimed(goal.machine, f"a job of disk {goal.target}"),
+                self._turn(goal.machine, operation),
+                operation.phase(goal.what),
+            ):
                 try:
                     self._lead(goal, operation)
                 except Cancelled:
@@ -128,9 +136,24 @@ class Chains(Points):
 
         return Operation(f"{goal.what} of disk {goal.target} of machine {goal.machine}", body)
 
+    @contextmanager
+    def _turn(self, machine: MachineId, operation: Operation) -> Generator[None]:
+        """One job of a machine at a time. QEMU 7.2 crashes when it is asked for its nodes in the instant in
+        which the filter of an ending job has no child any more, and libvirt asks when another job ends."""
+        with ExitStack() as stack:
+            while True:
+                try:
+                    stack.enter_context(self.claimed(machine, JOB))
+                    break
+                except MachineBusy:
+                    operation.check()
+                    time.sleep(_FIRST_POLL_SECONDS)
+            yield
+
     def _lead(self, goal: _Goal, operation: Operation) -> None:
         """Step after step until the goal is reached."""
         begun_at: float | None = None
+        connection = 0
         wait = _FIRST_POLL_SECONDS
         while True:
             found, job = self._look(goal)
@@ -145,8 +168,13 @@ class Chains(Points):
                     operation.advance(operation.progress.total_bytes)
                     return
                 elif begun_at is None:
+                    connection = self.link.connections
                     goal.begin(found)
                     begun_at = time.monotonic()
+                    continue
+                elif connection and connection != self.link.connections:
+                    # A libvirtd that comes back cancels jobs that it had not written down.
+                    begun_at = None
                     continue
                 elif time.monotonic() > begun_at + _GRACE_SECONDS:
                     raise goal.failed("it ended before its end; a disk may be full or fail")
