@@ -1,0 +1,401 @@
+"""A Stratal server with real machines: its user sees them from outside over HTTP, from inside over a port.
+
+It runs in a network of its own. What it started is ended with it: machines, their libvirtd, bridges, taps.
+
+    from guest.built import disk_image, fast_guest  # noqa: F401  (fixtures)
+    from machine_server import image, server  # noqa: F401
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guest.control import CONTROL_PORT, GuestControl
+from own_network import own_network
+from running_server import Client, RunningServer, running_server
+
+#: For what takes a moment on an idle machine, and longer on a busy one.
+PATIENCE_SECONDS = 90.0
+MEMORY_MB = 128
+_PIECE = 8 << 20
+
+Resource = dict[str, Any]
+
+
+@dataclass
+class MachineServer:
+    """The server, started anew as often as it is killed, and what a user of it does."""
+
+    directory: Path
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _server: RunningServer | None = None
+    _client: Client | None = None
+
+    # -- the process -----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the server, on a database that may have been there before."""
+        environment = {
+            "STRATAL_COMPUTE__CHANNELS": CONTROL_PORT,
+            "STRATAL_NETWORK__RUN_DIRECTORY": str(self.directory / "run"),
+            **self.environment,
+        }
+        self._server = self._stack.enter_context(running_server(self.directory, environment=environment))
+        before, self._client = self._client, Client(self._server.url)
+        if before is None:
+            self._client.log_in("admin", self._server.password)
+        else:
+            self._client.headers["x-sddc-token"] = before.headers["x-sddc-token"]
+            before.close()
+
+    def kill(self) -> None:
+        """End the process as a power cut would; machines run on."""
+        assert self._server is not None
+        self._server.kill()
+
+    def stop(self) -> None:
+        self._stack.close()
+        if self._client is not None:
+            self._client.close()
+
+    @property
+    def client(self) -> Client:
+        assert self._client is not None
+        return self._client
+
+    def complaints(self) -> list[Resource]:
+        """What the server logged of defects."""
+        assert self._server is not None
+        return [line for line in self._server.log_lines() if line.get("level") in ("error", "critical")]
+
+    # -- what a user does ------------------------------------------------------------------------------
+
+    def ask(self, path: str, **spec: object) -> Resource:
+        """POST a spec. Returns the resource that is answered."""
+        answer = self.client.post(path, json={"spec": spec})
+        assert answer.status_code == 202, (path, answer.status_code, answer.text)
+        found: Resource = answer.json()
+        return found
+
+    def change(self, plural: str, id: int, **spec: object) -> Resource:
+        answer = self.client.patch(f"/{plural}/{id}", json={"spec": spec})
+        assert answer.status_code == 202, (plural, answer.status_code, answer.text)
+        found: Resource = answer.json()
+        return found
+
+    def show(self, plural: str, id: int) -> Resource:
+        found: Resource = self.client.get(f"/{plural}/{id}").json()
+        return found
+
+    def find(self, plural: str, query: str = "") -> list[Resource]:
+        params = {"limit": "1000", **({"q": query} if query else {})}
+        answer = self.client.get(f"/{plural}/", params=params)
+        assert answer.status_code == 200, answer.text
+        found: list[Resource] = answer.json()["items"]
+        return found
+
+    def until(
+        self,
+        plural: str,
+        id: int,
+        fits: Callable[[Resource], object],
+        seconds: float = PATIENCE_SECONDS,
+    ) -> Resource:
+        """The resource, once that is true of it."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = self.show(plural, id)
+            if fits(found):
+                return found
+            assert time.monotonic() < deadline, (found, self.complaints()[-3:])
+            time.sleep(0.02)
+
+    def active(self, plural: str, id: int, seconds: float = PATIENCE_SECONDS) -> Resource:
+        return self.until(plural, id, is_active, seconds)
+
+    def create(self, plural: str, **spec: object) -> int:
+        """Create a resource and wait until it is active. Returns its id."""
+        id = int(self.ask(f"/{plural}/", **spec)["metadata"]["id"])
+        self.active(plural, id)
+        return id
+
+    def delete(self, plural: str, id: int) -> None:
+        """Delete a resource and wait until it is gone."""
+        answer = self.client.delete(f"/{plural}/{id}")
+        assert answer.status_code == 202, (plural, answer.status_code, answer.text)
+        self.client.gone(plural, id, PATIENCE_SECONDS)
+
+    def upload(self, name: str, file: Path, **spec: object) -> int:
+        """An image of a file, sent in pieces. Returns its id."""
+        id = int(self.ask("/vm-images/", name=name, **spec)["metadata"]["id"])
+        size = file.stat().st_size
+        with file.open("rb") as content:
+            for first in range(0, size, _PIECE):
+                piece = content.read(_PIECE)
+                headers = {
+                    "content-type": "application/octet-stream",
+                    "content-range": f"bytes {first}-{first + len(piece) - 1}/{size}",
+                }
+                answer = self.client.post(f"/vm-images/{id}/:upload", content=piece, headers=headers)
+                assert answer.status_code == 202, answer.text
+        done = self.until("vm-images", id, lambda found: found["status"]["upload_state"] in _ENDED)
+        assert done["status"]["upload_state"] == "finished", done["status"]
+        self.active("vm-images", id)
+        return id
+
+    @property
+    def policy(self) -> int:
+        """The policy of disks that are files."""
+        return int(self.find("bs-policies")[0]["metadata"]["id"])
+
+    def network(self, **spec: object) -> int:
+        """A network that machines can be on. Returns its id."""
+        vsw = self.find("vsws")[0]["metadata"]["id"]
+        return self.create("br-nets", vsw_id=vsw, **spec)
+
+    def machine(self, name: str, **spec: object) -> "Vm":
+        """A running machine, which may not have booted yet."""
+        body: Resource = {"power_state": "running", "memory_mb": MEMORY_MB, **spec}
+        made = self.ask("/virtual-machines/", name=name, **body)
+        return Vm(self, int(made["metadata"]["id"])).until_running()
+
+    def clone(self, name: str, **spec: object) -> "Vm":
+        made = self.ask("/virtual-machines/:clone", name=name, power_state="running", **spec)
+        return Vm(self, int(made["metadata"]["id"])).until_running()
+
+    # -- what is on the host ---------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Path]:
+        """The files of disks, of images and of what was begun of either."""
+        folder = self.directory / "data" / "layers"
+        return sorted(path for path in folder.rglob("*") if path.is_file())
+
+    @property
+    def libvirtd(self) -> int | None:
+        """The process id of the server's own libvirtd."""
+        try:
+            return int((self.directory / "data/libvirt/run/libvirtd.pid").read_text())
+        except (OSError, ValueError):
+            return None
+
+    def machines_on_host(self) -> dict[str, int]:
+        """The process ids of this server's QEMUs, by the UUID of their machine."""
+        mark = f"{self.directory}/".encode()
+        found: dict[str, int] = {}
+        for process in Path("/proc").iterdir():
+            with suppress(OSError):
+                words = (process / "cmdline").read_bytes().split(b"\0") if process.name.isdigit() else []
+                if words and b"qemu-system" in words[0] and any(mark in word for word in words):
+                    guest = words[words.index(b"-name") + 1].decode()
+                    uuid = guest.removeprefix("guest=stratal-").partition(",")[0]
+                    found[uuid] = int(process.name)
+        return found
+
+    def nothing_left(self) -> None:
+        """No machine, disk, interface or snapshot, and on the host no process, tap or file of one."""
+        kinds = (
+            "virtual-machines",
+            "vm-disks",
+            "vm-nics",
+            "vm-cd-roms",
+            "vm-snaps",
+            "bs-snaps",
+            "bs-volumes",
+        )
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while left := {plural: found for plural in kinds if (found := self.find(plural))}:
+            assert time.monotonic() < deadline, left
+            time.sleep(0.1)
+        assert self.machines_on_host() == {}
+        assert [path.name for path in (self.directory / "data" / "machines").iterdir()] == []
+        assert not [card.name for card in Path("/sys/class/net").iterdir() if (card / "tun_flags").exists()]
+
+    def end_all(self) -> None:
+        """End what outlives a server: its libvirtd first, and its machines."""
+        daemon = self.libvirtd
+        for pid in [*([daemon] if daemon else []), *self.machines_on_host().values()]:
+            kill(pid)
+
+
+@dataclass
+class Vm:
+    """A machine as its user knows it: from outside, and from inside."""
+
+    server: MachineServer
+    id: int
+
+    @property
+    def now(self) -> Resource:
+        return self.server.show("virtual-machines", self.id)
+
+    @property
+    def uuid(self) -> str:
+        return str(self.now["status"]["uuid"])
+
+    @property
+    def qemu(self) -> int:
+        """The process id of its QEMU."""
+        return self.server.machines_on_host()[self.uuid]
+
+    def inside(self) -> GuestControl:
+        """Control of the guest, which may not be up yet. One at a time."""
+        return GuestControl(self.server.directory / "data" / "machines" / f"{self.uuid}.0")
+
+    def disks(self) -> list[Resource]:
+        """In the order in which the guest has them."""
+        found = self.server.find("vm-disks", f"spec.vm_id:{self.id}")
+        return sorted(found, key=lambda disk: str(disk["status"]["device"]))
+
+    def nics(self) -> list[Resource]:
+        return self.server.find("vm-nics", f"spec.vm_id:{self.id}")
+
+    def volumes(self) -> list[int]:
+        return [int(disk["spec"]["bs_volume_id"]) for disk in self.disks()]
+
+    def until(self, fits: Callable[[Resource], object], seconds: float = PATIENCE_SECONDS) -> Resource:
+        return self.server.until("virtual-machines", self.id, fits, seconds)
+
+    def until_running(self) -> "Vm":
+        self.until(lambda found: is_active(found) and found["status"]["power_state"] == "running")
+        return self
+
+    def until_stopped(self) -> "Vm":
+        self.until(lambda found: is_active(found) and found["status"]["power_state"] == "stopped")
+        return self
+
+    def do(self, verb: str, **spec: object) -> None:
+        self.server.ask(f"/virtual-machines/{self.id}/:{verb}", **spec)
+
+    def start(self) -> None:
+        self.do("start")
+        self.until_running()
+
+    def stop(self, *, force: bool = True) -> None:
+        self.do("stop", force=force)
+        self.until_stopped()
+
+    def snapshot(self, name: str, **spec: object) -> int:
+        return self.server.create("vm-snaps", name=name, vm_id=self.id, **spec)
+
+    def delete(self) -> None:
+        if self.now["spec"]["power_state"] == "running":
+            self.stop()
+        self.server.delete("virtual-machines", self.id)
+
+
+def is_active(found: Resource) -> bool:
+    return bool(found["metadata"]["state"]["state"] == "active")
+
+
+def kill(pid: int) -> None:
+    """SIGKILL; returns when the process is gone."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while _lives(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def why_not() -> str | None:
+    """Why no machines can be run here; None when they can."""
+    if os.geteuid() != 0:
+        return "networks of machines need root"
+    programs: Sequence[str] = ("libvirtd", "qemu-system-x86_64", "dnsmasq")
+    path = f"/usr/sbin:/sbin:{os.environ.get('PATH', '')}"
+    missing = [program for program in programs if shutil.which(program, path=path) is None]
+    return f"not installed: {', '.join(missing)}; tools/setup installs them" if missing else None
+
+
+@contextmanager
+def machine_server(environment: dict[str, str] | None = None) -> Generator[MachineServer]:
+    """A server that runs machines. The calling thread is in its network meanwhile."""
+    # Sockets lie in it, and their paths are short; dnsmasq reads in it as another user.
+    directory = Path(tempfile.mkdtemp(prefix="svm-", dir="/tmp"))
+    directory.chmod(0o755)
+    server = MachineServer(directory, environment or {})
+    try:
+        with own_network():
+            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+            try:
+                server.start()
+                yield server
+            finally:
+                server.stop()
+                server.end_all()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def server(disk_image: Path) -> Iterator[MachineServer]:
+    """Ended without having complained of a defect."""
+    reason = why_not()
+    if reason is not None:
+        pytest.skip(reason)
+    with machine_server() as server:
+        yield server
+        assert server.complaints() == []
+
+
+@pytest.fixture(scope="module")
+def image(server: MachineServer, disk_image: Path) -> int:
+    """A disk that machines boot from."""
+    return server.upload("linux", disk_image, format="qcow2")
+
+
+# -- writing that shows what moment a disk is of -------------------------------------------------------------
+
+_ALTERNATING = """(
+i=0
+while :; do
+    i=$((i+1))
+    printf '%-512d' $i | dd of=/dev/vdb bs=512 seek=65536 conv=notrunc,fsync
+    printf '%-512d' $i | dd of=/dev/vdc bs=512 seek=65536 conv=notrunc,fsync
+done ) >/dev/null 2>&1 </dev/null &"""
+
+
+def write_in_turn(guest: GuestControl) -> None:
+    """Begin to write one number to the second disk and then to the third, durably, and then the next one."""
+    assert guest.run(_ALTERNATING).code == 0
+
+
+def numbers(guest: GuestControl) -> tuple[int, int]:
+    """The last number on each of the two."""
+    first, second = (
+        int(
+            guest.run(f"dd if={disk} bs=512 skip=65536 count=1 iflag=direct 2>/dev/null").output.strip(
+                "\0 \n"
+            )
+            or 0
+        )
+        for disk in ("/dev/vdb", "/dev/vdc")
+    )
+    return first, second
+
+
+def of_one_moment(first: int, second: int) -> bool:
+    """Whether both disks are as they were at one instant: the second was never ahead, nor far behind."""
+    return first > 0 and second <= first <= second + 1
+
+
+_ENDED = ("finished", "failed")
