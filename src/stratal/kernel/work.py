@@ -14,6 +14,7 @@ Called by services (through `ask`), by `database` (to write down what was asked)
 (all else).
 """
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -100,7 +101,7 @@ def claim(
     rows: list[Any] = []
     while left and len(rows) < most:
         wanted = most - len(rows) + len(taken)
-        parameters = {"kinds": list(left), "most": wanted}
+        parameters = {"kinds": _list(transaction, left), "most": wanted}
         found = _rows(transaction, statements.due, {**parameters, **_moment(transaction)})
         for row in found:
             if left.get(row.kind) and (row.kind, row.id) not in taken and len(rows) < most:
@@ -213,7 +214,7 @@ def rest(
     transaction: Transaction, kinds: Collection[str], held: Collection[tuple[str, int]] = ()
 ) -> timedelta | None:
     """How long until a row of these kinds is due that nobody holds. Less than nothing: it is overdue."""
-    parameters = {"kinds": list(kinds), **_keys(transaction, held), **_moment(transaction)}
+    parameters = {"kinds": _list(transaction, kinds), **_keys(transaction, held), **_moment(transaction)}
     [(due, now)] = _rows(transaction, STATEMENTS[transaction.dialect].next_due, parameters)
     return None if due is None else due - now
 
@@ -250,7 +251,11 @@ def _keys(transaction: Transaction, keys: Collection[tuple[str, int]]) -> dict[s
     """What the statements about a set of rows are given."""
     if transaction.dialect == "postgresql":
         return {"key_kinds": [kind for kind, _ in keys], "key_ids": [id for _, id in keys]}
-    return {"keys": list(keys)}
+    return {"keys": json.dumps(list(keys))}
+
+
+def _list(transaction: Transaction, kinds: Collection[str]) -> Any:
+    return list(kinds) if transaction.dialect == "postgresql" else json.dumps(list(kinds))
 
 
 def _moment(transaction: Transaction) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    BindParameter,
     Column,
+    ColumnClause,
     ColumnElement,
     Executable,
     Index,
@@ -22,6 +22,7 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    literal_column,
     not_,
     or_,
     select,
@@ -74,8 +75,7 @@ def free(moment: Any) -> ColumnElement[bool]:
 @dataclass(frozen=True, kw_only=True)
 class Statements:
     """What differs between the databases: how a row is written over, whose clock counts, and how a set of
-    values is handed over. To SQLite as a list of any length, to PostgreSQL as an array, which leaves the
-    statement the same.
+    values is handed over: to SQLite as JSON, to PostgreSQL as arrays, which leaves the statement the same.
     """
 
     request: Prepared
@@ -135,20 +135,33 @@ def _release(due_at: Any) -> Prepared:
 
 
 def _next_due(of_kinds: ColumnElement[bool], these: ColumnElement[bool], moment: Any) -> Select[Any, Any]:
-    return select(func.min(WORK.c.due_at), moment).where(free(moment), of_kinds, not_(these))
+    return select(func.min(WORK.c.due_at), moment).where(
+        WORK.c.due_at.is_not(None), free(moment), of_kinds, not_(these)
+    )
 
 
 def _on_sqlite() -> Statements:
     moment, until = bindparam("moment", type_=UtcTime()), bindparam("until", type_=UtcTime())
-    keys: BindParameter[Any] = bindparam("keys", expanding=True)
-    kinds: BindParameter[Any] = bindparam("kinds", expanding=True)
-    these, of_kinds = _KEY.in_(keys), WORK.c.kind.in_(kinds)
+    # SQLite has no index for `(kind, id) IN (…)`: it would go through the whole table. One join finds each.
+    wanted = func.json_each(bindparam("keys", type_=Text())).table_valued("value", name="wanted")
+    found = WORK.alias("found")
+    rowid: ColumnClause[int] = literal_column("found.rowid", Integer())
+    matching = and_(
+        found.c.kind == func.json_extract(wanted.c.value, "$[0]"),
+        found.c.id == func.json_extract(wanted.c.value, "$[1]"),
+    )
+    these = literal_column("work.rowid", Integer()).in_(
+        select(rowid).select_from(wanted.join(found, matching))
+    )
+    kinds = func.json_each(bindparam("kinds", type_=Text())).table_valued("value", name="kinds")
+    # the plus keeps SQLite from going through all rows of a kind, where the few that are due are wanted
+    of_kinds = literal_column("+work.kind", Text()).in_(select(kinds.c.value))
     columns = ["kind", "id", "due_at", "attempts", "requested", "fence"]
     return Statements(
         request=Prepared(_request(sqlite.insert(WORK)), columns),
-        due=_due(of_kinds, moment),
-        take=_take(these, until),
-        lock=_lock(these),
+        due=Prepared(_due(of_kinds, moment)),
+        take=Prepared(_take(these, until)),
+        lock=Prepared(_lock(these)),
         extend=_extend(until),
         release=_release(bindparam("next", type_=UtcTime())),
         next_due=_next_due(of_kinds, these, moment),

@@ -156,7 +156,7 @@ class Devices:
         return True
 
     def _strangers(self, look: Look, wanted: Wanted, machine: Machine) -> bool:
-        """Devices of parts that are gone altogether, as after a rollback; best effort, told by the next look."""
+        """Devices of parts that are gone altogether, as after a rollback."""
         known = set(wanted.disk_targets.values()) | set(wanted.cd_rom_targets.values())
         macs = {nic.spec.mac_address for nic in wanted.nics}
         look.check()

@@ -7,6 +7,9 @@ from datetime import timedelta
 from typing import Final
 
 _LONGEST_PAUSE: Final = 60.0
+_SECONDS_BETWEEN_LOOKS: Final = 30.0
+_LOOKS_PER_SECOND: Final = 20.0
+"""At running guests that nothing happens to, all together: for addresses, and for events that were lost."""
 _STEADY_SECONDS: Final = 60.0
 """A guest that ran for so long did not end because it was started."""
 
@@ -32,6 +35,16 @@ class Pace:
         self._stop_grace = stop_grace
         self._lock = threading.Lock()
         self._memories: dict[int, _Memory] = {}
+        self._running: set[int] = set()
+
+    @property
+    def between_looks(self) -> timedelta:
+        """How long a running guest is left alone that nothing happens to: the longer, the more there are."""
+        return timedelta(seconds=max(_SECONDS_BETWEEN_LOOKS, len(self._running) / _LOOKS_PER_SECOND))
+
+    def seen_running(self, id: int) -> None:
+        with self._lock:
+            self._running.add(id)
 
     def stop_overdue(self, id: int) -> bool:
         """Whether the guest was asked to stop so long ago that its plug is to be pulled. The first call is
@@ -91,6 +104,7 @@ class Pace:
 
     def forget(self, id: int) -> None:
         with self._lock:
+            self._running.discard(id)
             self._memories.pop(id, None)
 
     def _memory(self, id: int) -> _Memory:

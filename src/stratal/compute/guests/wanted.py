@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from stratal.compute import children
+from stratal.compute import children, parts
+from stratal.compute.cleanups import ThisNode
 from stratal.compute.domain import MachineId
+from stratal.compute.parts import Part, PartKind
 from stratal.compute.virtual_machine.model import (
     VIRTUAL_MACHINE,
     VirtualMachinePrivate,
@@ -40,6 +42,10 @@ class Wanted:
     points: Mapping[int, bool]
     #: of those, which snapshot of a volume belongs to which
     point_of: Mapping[int, int]
+    #: what was last noted of its parts
+    noted: Mapping[tuple[PartKind, int], Part]
+    #: the node of this process
+    node_id: int | None
 
     @property
     def id(self) -> int:
@@ -50,7 +56,11 @@ class Wanted:
         return self.resource.spec
 
 
-def load(transaction: Transaction, resource: Resource[VirtualMachineSpec, VirtualMachineStatus]) -> Wanted:
+def load(
+    transaction: Transaction,
+    resource: Resource[VirtualMachineSpec, VirtualMachineStatus],
+    this_node: ThisNode,
+) -> Wanted:
     """Read it all. The spec is read anew: the one of the look may be older than the parts."""
     columns = VIRTUAL_MACHINE.tables.spec.c
     names = VirtualMachinePrivate.__struct_fields__
@@ -75,6 +85,8 @@ def load(transaction: Transaction, resource: Resource[VirtualMachineSpec, Virtua
         },
         points=points,
         point_of=_parts_of(transaction, points),
+        noted=parts.all_of(transaction, resource.id),
+        node_id=this_node(transaction),
     )
 
 

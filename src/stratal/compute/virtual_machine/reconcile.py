@@ -37,9 +37,6 @@ from stratal.storage import Keeper, Lender, NotReady
 _SOON: Final = timedelta(seconds=0.25)
 """For what passes in a moment: a disk that is being made, a device that the guest is giving back."""
 
-_NOW_AND_THEN: Final = timedelta(seconds=30)
-"""How often a guest is looked at that nothing happens to: for its addresses, its agent, and lost events."""
-
 _DEVICES_ROUNDS: Final = 4
 _AGENT_SECONDS: Final = 2.0
 
@@ -85,7 +82,7 @@ class VirtualMachineReconciler:
 
     def reconcile(self, resource: Vm, look: Look) -> Observed[VirtualMachineStatus]:
         self._attend()
-        wanted = look.read(lambda tx: load(tx, resource))
+        wanted = look.read(lambda tx: load(tx, resource, self._this_node))
         machine = self._hypervisor.observe(wanted.machine)
         if machine is not None and machine.alive:
             machine = self._take_up(look, wanted, machine)
@@ -96,7 +93,7 @@ class VirtualMachineReconciler:
         return self._running(look, wanted, machine, booted=False)
 
     def remove(self, resource: Vm, look: Look) -> Gone | StillRemoving[VirtualMachineStatus]:
-        wanted = look.read(lambda tx: load(tx, resource))
+        wanted = look.read(lambda tx: load(tx, resource, self._this_node))
         look.check()
         if self._hypervisor.observe(wanted.machine) is not None:  # there is nothing of one that never ran
             self._hypervisor.power_off(wanted.machine)
@@ -179,6 +176,7 @@ class VirtualMachineReconciler:
     def _running(
         self, look: Look, wanted: Wanted, machine: Machine, *, booted: bool
     ) -> Observed[VirtualMachineStatus]:
+        self._pace.seen_running(wanted.id)
         while points.take(self._hypervisor, self._lender, look, wanted, machine):
             machine = self._again(wanted, machine)
         if machine.held:
@@ -201,7 +199,7 @@ class VirtualMachineReconciler:
             outcome=outcome,
             booted=booted,
             settled=not outcome.changed and machine.alive,
-            again_after=_SOON if outcome.changed or not machine.alive else _NOW_AND_THEN,
+            again_after=_SOON if outcome.changed or not machine.alive else self._pace.between_looks,
         )
 
     def _say(self, look: Look, wanted: Wanted, *, booted: bool) -> None:
@@ -258,7 +256,7 @@ class VirtualMachineReconciler:
         status = noting.status_of(
             wanted,
             machine,
-            node_id=look.read(self._this_node),
+            node_id=wanted.node_id,
             accelerator=self._accelerator(),
             booted=booted,
             addresses=addresses,
@@ -291,7 +289,8 @@ class VirtualMachineReconciler:
             problems=outcome.problems,
             settled=settled,
         )
-        look.write(lambda tx: parts.note(tx, wanted.id, seen))
+        if any(wanted.noted.get((part.kind, part.id)) != part for part in seen):
+            look.write(lambda tx: parts.note(tx, wanted.id, seen))
         return addresses
 
     def _addresses(self, look: Look, wanted: Wanted, machine: Machine) -> dict[int, tuple[str, ...]]:
