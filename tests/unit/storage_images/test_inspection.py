@@ -2,18 +2,15 @@
 
 import os
 import struct
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from made_images import MADE, MIB, qemu_img
 
 from stratal.storage.images import (
     DamagedImage,
     HostileImage,
-    ImageFacts,
     ImageFormat,
     ImageRefused,
     ImageTooLarge,
@@ -24,26 +21,8 @@ from stratal.storage.images import (
     convert,
     inspect,
 )
-from thoroughness import examples
 
-MIB = 2**20
 CONTENT = bytes(range(256)) * 4096 + bytes(MIB) + b"end" * 1024
-
-MADE = {
-    "qcow2 v3": ("qcow2", "", ImageFormat.QCOW2, "v3"),
-    "qcow2 v2": ("qcow2", "compat=0.10", ImageFormat.QCOW2, "v2"),
-    "qcow2 zstd": ("qcow2", "compression_type=zstd", ImageFormat.QCOW2, "v3"),
-    "qcow2 extended L2": ("qcow2", "extended_l2=on,cluster_size=128k", ImageFormat.QCOW2, "v3"),
-    "qcow2 small clusters": ("qcow2", "cluster_size=512", ImageFormat.QCOW2, "v3"),
-    "vmdk sparse": ("vmdk", "", ImageFormat.VMDK, "monolithicSparse"),
-    "vmdk stream": ("vmdk", "subformat=streamOptimized", ImageFormat.VMDK, "streamOptimized"),
-    "vhdx dynamic": ("vhdx", "", ImageFormat.VHDX, "dynamic"),
-    "vhdx fixed": ("vhdx", "subformat=fixed", ImageFormat.VHDX, "fixed"),
-}
-
-
-def qemu_img(*arguments: object) -> None:
-    subprocess.run(["qemu-img", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.fixture
@@ -337,47 +316,6 @@ class TestDamagedAndUnsupportedImages:
         assert caught.value.message.startswith("body: ")
 
 
-MAGICS = st.sampled_from([b"QFI\xfb\0\0\0\x02", b"QFI\xfb\0\0\0\x03", b"KDMV\1\0\0\0", b"vhdxfile", b""])
-
-
-class TestAnyBytes:
-    """Facts or a typed refusal, whatever comes."""
-
-    @given(data=st.tuples(MAGICS, st.binary(max_size=2000)).map(b"".join))
-    def test_of_any_beginning(self, tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
-        self.judge(tmp_path_factory, data)
-
-    @given(
-        kind=st.sampled_from(sorted(MADE)),
-        changes=st.lists(st.tuples(st.integers(0, 2**31), st.binary(min_size=1, max_size=12)), max_size=8),
-        length=st.none() | st.integers(0, 2**22),
-    )
-    @settings(max_examples=examples(400), suppress_health_check=[HealthCheck.too_slow], deadline=None)
-    def test_of_a_real_image_with_changes(
-        self,
-        tmp_path_factory: pytest.TempPathFactory,
-        kind: str,
-        changes: list[tuple[int, bytes]],
-        length: int | None,
-    ) -> None:
-        data = bytearray(sample(tmp_path_factory, kind))
-        for where, change in changes:
-            # Half of the changes go to the first sectors, where the headers are.
-            at = where % (1024 if where % 2 else min(len(data), 4 * MIB))
-            data[at : at + len(change)] = change
-        self.judge(tmp_path_factory, bytes(data[:length]))
-
-    def judge(self, factory: pytest.TempPathFactory, data: bytes) -> None:
-        path = factory.getbasetemp() / "fuzzed"
-        path.write_bytes(data)
-        try:
-            facts = inspect(path)
-        except ImageRefused:
-            return
-        assert isinstance(facts, ImageFacts)
-        assert 0 < facts.virtual_size_bytes <= InspectionLimits().virtual_size_bytes
-
-
 def with_footer(path: Path) -> Path:
     """QEMU writes streams without the footer that VMware's tools write, but reads one."""
     data = bytearray(path.read_bytes())
@@ -386,18 +324,6 @@ def with_footer(path: Path) -> Path:
     marker = struct.pack("<QII", 1, 0, 3).ljust(512, b"\0")
     path.write_bytes(bytes(data) + marker + header + bytes(512))
     return path
-
-
-_samples: dict[str, bytes] = {}
-
-
-def sample(factory: pytest.TempPathFactory, kind: str) -> bytes:
-    if kind not in _samples:
-        driver, options, *_ = MADE[kind]
-        path = factory.mktemp("sample") / "image"
-        qemu_img("create", "-f", driver, *(["-o", options] if options else []), path, "1M")
-        _samples[kind] = path.read_bytes()[: 4 * MIB]
-    return _samples[kind]
 
 
 def iso(path: Path, *, el_torito: bool = False, sectors: int = 40) -> Path:
