@@ -133,7 +133,7 @@ class Catalogue:
         self._referrers: dict[str, list[tuple[AnyKind, Reference]]] = {name: [] for name in self._by_name}
         for kind in self._by_name.values():
             for reference in kind.references:
-                # an installation without the kinds of some domain has nothing that such a reference could name
+                # an installation without the kinds of some domain has nothing that this could name
                 self._referrers.setdefault(reference.kind, []).append((kind, reference))
 
     def __iter__(self) -> Iterator[AnyKind]:
