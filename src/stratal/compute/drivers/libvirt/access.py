@@ -141,7 +141,8 @@ class Access:
                     return None
                 raise
 
-        return self._asked(machine, "looking a machine up", body, SECONDS, None)
+        # libvirtd answers this by itself: not to be kept waiting by what a hanging QEMU keeps waiting.
+        return self._asked(machine, "looking a machine up", body, SECONDS, None, key=f"look at {machine}")
 
     def ours(self, machine: MachineId) -> Found | None:
         """As `find`; MachineForeign for somebody else's."""
@@ -187,9 +188,11 @@ class Access:
         body: Callable[[Any], _Result],
         seconds: float,
         refused: Callable[[str], StratalError] | None,
+        *,
+        key: str | None = None,
     ) -> _Result:
         try:
-            return self.link.ask(machine, what, body, seconds=seconds)
+            return self.link.ask(key or machine, what, body, seconds=seconds)
         except Exception as error:
             if not binding.is_error(error):
                 raise

@@ -153,7 +153,6 @@ class Chains(Points):
     def _lead(self, goal: _Goal, operation: Operation) -> None:
         """Step after step until the goal is reached."""
         begun_at: float | None = None
-        connection = 0
         wait = _FIRST_POLL_SECONDS
         while True:
             found, job = self._look(goal)
@@ -168,13 +167,8 @@ class Chains(Points):
                     operation.advance(operation.progress.total_bytes)
                     return
                 elif begun_at is None:
-                    connection = self.link.connections
                     goal.begin(found)
                     begun_at = time.monotonic()
-                    continue
-                elif connection and connection != self.link.connections:
-                    # A libvirtd that comes back cancels jobs that it had not written down.
-                    begun_at = None
                     continue
                 elif time.monotonic() > begun_at + _GRACE_SECONDS:
                     raise goal.failed("it ended before its end; a disk may be full or fail")

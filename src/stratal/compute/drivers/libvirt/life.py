@@ -41,6 +41,8 @@ _RESUME = Effect("libvirt.resume")
 _REMOVE = Effect("libvirt.remove")
 
 _START_SECONDS = 120.0
+_START_ATTEMPTS = 5
+_PORT_TAKEN = "Failed to find an available port"
 _POWER_OFF_SECONDS = 60.0
 
 
@@ -68,10 +70,15 @@ class Life(Mending):
         if memory_file is not None:
             self._restore(definition, memory_file, failed)
             return
-        with _START:
-            self.ask(
-                machine, "starting", lambda handle: handle.create(), seconds=_START_SECONDS, refused=failed
-            )
+        for attempt in range(_START_ATTEMPTS):
+            try:
+                with _START:
+                    self.ask(machine, "starting", _create, seconds=_START_SECONDS, refused=failed)
+                return
+            except StartFailed as error:
+                # Another libvirtd of the host took the port that this one had found free.
+                if _PORT_TAKEN not in str(error) or attempt == _START_ATTEMPTS - 1:
+                    raise
 
     def _restore(
         self, definition: MachineDefinition, memory_file: Path, failed: Callable[[str], StratalError]
@@ -175,6 +182,10 @@ class Life(Mending):
         flags = binding.module().VIR_DOMAIN_UNDEFINE_NVRAM | binding.module().VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
         with _REMOVE:
             self.ask(machine, "removing", lambda handle: handle.undefineFlags(flags), refused=_busy(machine))
+
+
+def _create(handle: Any) -> None:
+    handle.create()
 
 
 def _busy(machine: MachineId) -> Callable[[str], StratalError]:
