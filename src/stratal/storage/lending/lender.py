@@ -5,13 +5,14 @@ once its disk was seen; `due` whenever a look is taken, and for what it says `pr
 switch, and `switched`; `give_back` when the guest is seen to have ended.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from sqlalchemy import select
 
 from stratal.kernel import work
-from stratal.kernel.errors import NotFound
+from stratal.kernel.errors import NotFound, StratalError
 from stratal.kernel.reconcile import Look
 from stratal.kernel.store import Store
 from stratal.kernel.transaction import Transaction
@@ -143,13 +144,17 @@ class Lender:
         )
 
     def switched(self, look: Look, overlay: Overlay) -> None:
-        """The guest writes to the overlay now: what is below is frozen, and the tree told. Idempotent."""
-        self._driver(look, overlay.tree_id).freeze(overlay.parent)
+        """The guest writes to the overlay now: what is below is frozen, and the tree told. Idempotent.
+
+        What can't be frozen now, since a merge into it has not ended, the tree freezes when it can.
+        """
         with self._lent.turn(overlay.tree_id):
             loan = self._lent.of(overlay.volume_id)
             if loan is not None:
                 layers = loan.layers | {overlay.layer}
                 self._lent.put(replace(loan, layers=layers, top=overlay.layer))
+        with suppress(StratalError):
+            self._driver(look, overlay.tree_id).freeze(overlay.parent)
         look.write(lambda tx: work.ask(tx, TREE.name, overlay.tree_id))
 
     # -- when it has ended ---------------------------------------------------------------------------
