@@ -15,7 +15,8 @@ from litestar.types import ASGIApp
 from stratal.faces import neutonos
 from stratal.kernel.errors import Invalid, Unavailable
 from stratal.kernel.logs import get_logger
-from stratal.kernel.settings import ServerSettings, Settings
+from stratal.kernel.sections import ServerSettings
+from stratal.kernel.settings import Settings
 from stratal.migrations import check_current
 from stratal.server import Server
 

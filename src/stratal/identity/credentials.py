@@ -93,7 +93,7 @@ class Credentials:
         )
 
     def decrypt(self, rsa_key_id: str, encrypted: str) -> str | None:
-        """A text that was encrypted with one of the keys that are handed out; None: nobody is told why not."""
+        """A text that was encrypted with a key that was handed out; None: nobody is told why not."""
         try:
             return self._decrypted(encrypted, rsa_key_id)
         except WrongPassword:
