@@ -1,6 +1,7 @@
-"""A running installation of compute on simulated storage, networks and machines, and short ways to ask it."""
+"""A running installation of compute, and short ways to ask it. All that it works on is simulated, unless
+something else is given."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,23 +21,35 @@ from stratal.cluster import KINDS as CLUSTER_KINDS
 from stratal.cluster import Cluster
 from stratal.compute import KINDS as COMPUTE_KINDS
 from stratal.compute import Compute, Guests, Places, Timing, VirtualMachineClone, guests_of, use_of
+from stratal.compute.drivers.contract import Hypervisor
 from stratal.compute.drivers.simulated import SimulatedHypervisor, World
 from stratal.identity import KINDS as IDENTITY_KINDS
 from stratal.kernel.access import Access
 from stratal.kernel.database import Database
-from stratal.kernel.engine import Engine
+from stratal.kernel.engine import Engine, EngineSettings
 from stratal.kernel.kind import Catalogue
 from stratal.kernel.script import Script
 from stratal.kernel.tables import METADATA
 from stratal.kernel.transaction import Transaction
 from stratal.network import KINDS as NETWORK_KINDS
 from stratal.network import Network
+from stratal.network.drivers.contract import NetworkDriver
 from stratal.network.drivers.simulated import SimulatedNetwork
 from stratal.storage import KINDS as STORAGE_KINDS
-from stratal.storage import ImageSettings, Storage
+from stratal.storage import Backend, ImageSettings, Storage
 
 SECRETS = {"key-1": {"cipher": "sesame"}}
 """What the keys of this installation decrypt."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """What an installation works on, and what goes on when it has ended."""
+
+    #: the first one is for whoever names none
+    backends: Mapping[str, Backend]
+    hypervisor: Hypervisor
+    network: NetworkDriver
 
 
 @dataclass(kw_only=True)
@@ -47,6 +60,7 @@ class ComputeInstallation(Installation):
     cluster: Cluster
     network: Network
     world: World
+    outside: Outside
 
     @property
     def machines(self) -> AnyService:
@@ -136,11 +150,22 @@ def _typed(body: Any, spec: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def running(
-    url: str, directory: Path, *, script: Script | None = None, world: World | None = None
+    url: str,
+    directory: Path,
+    *,
+    script: Script | None = None,
+    world: World | None = None,
+    outside: Outside | None = None,
+    settings: EngineSettings = SETTINGS,
 ) -> Iterator[ComputeInstallation]:
-    """An installation with an engine. All of it is simulated."""
+    """An installation with an engine. `directory`: where files of machines go."""
     script = script or Script()
     world = world or World()
+    outside = outside or Outside(
+        backends={"simulated": simulated(script)},
+        hypervisor=SimulatedHypervisor(world, script=script),
+        network=SimulatedNetwork(script=script),
+    )
     database = Database(url)
     METADATA.create_all(database.engine)
     kinds = (*IDENTITY_KINDS, *CLUSTER_KINDS, *STORAGE_KINDS, *NETWORK_KINDS, *COMPUTE_KINDS)
@@ -148,8 +173,8 @@ def running(
     storage = Storage(
         catalogue,
         database,
-        {"simulated": simulated(script)},
-        default_driver="simulated",
+        outside.backends,
+        default_driver=next(iter(outside.backends)),
         images=ImageSettings(spool=Path("/nonexistent")),
         use_of=use_of,
     )
@@ -161,7 +186,7 @@ def running(
     network = Network(
         catalogue,
         database,
-        SimulatedNetwork(script=script),
+        outside.network,
         nodes_of=lambda tx: [id for id in (this_node(tx),) if id is not None],
         guests_of=guests_of,
     )
@@ -176,7 +201,7 @@ def running(
         database,
         storage,
         network.ports,
-        SimulatedHypervisor(world, script=script),
+        outside.hypervisor,
         places=Places(state=directory),
         ceph=None,
         this_node=this_node,
@@ -188,7 +213,7 @@ def running(
         *network.reconcilers,
         *compute.reconcilers(guests.reconciler),
     ]
-    engine = Engine(database, catalogue, reconcilers, owner="test", settings=SETTINGS)
+    engine = Engine(database, catalogue, reconcilers, owner="test", settings=settings)
     database.on_work = engine.wake
     node = database.write(lambda tx: cluster.nodes.register_this_node(tx, "here", "192.0.2.1"))
     storage.start()
@@ -205,6 +230,7 @@ def running(
             cluster=cluster,
             network=network,
             world=world,
+            outside=outside,
         )
     finally:
         assert engine.stop(timedelta(seconds=10))
