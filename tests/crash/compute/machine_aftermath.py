@@ -21,6 +21,7 @@ def check(here: ComputeInstallation, world: World, open_deed: Deed | None) -> No
 
     Erases everything in the end.
     """
+    _reset_guests_that_keep_devices(here)
     rest(here)
     possible = [world] if open_deed is None else [world, world.after(open_deed)]
     _check_guests(here)
@@ -32,6 +33,19 @@ def check(here: ComputeInstallation, world: World, open_deed: Deed | None) -> No
     assert found in possible, (open_deed, found, possible)
     _check_layers(here)
     erase_everything(here)
+
+
+def _reset_guests_that_keep_devices(here: ComputeInstallation) -> None:
+    """A guest with no system gives back what it is asked for when it is reset."""
+    leaving = [
+        part.spec.vm_id
+        for service in (here.disks, here.nics)
+        for part in here.database.read(lambda tx, service=service: service.store.find(tx))
+        if part.spec.deletion_begin is not None
+    ]
+    for machine in live(here, here.machines):
+        if machine.id in leaving and machine.spec.power_state == "running":
+            here.act(here.machines, machine.id, "reboot", force=True)
 
 
 def _check_guests(here: ComputeInstallation) -> None:

@@ -62,8 +62,8 @@ def _crash_points() -> list[str]:
     return found
 
 
-class Killed(SystemExit):
-    """Stands for SIGKILL: no `except Exception` catches it, and a thread ends of it without a word."""
+class Killed(BaseException):
+    """Stands for SIGKILL: no `except Exception` catches it."""
 
 
 class _Undone(Exception):
@@ -134,6 +134,7 @@ def _until_death(ground: Ground, death: Death, monkeypatch: pytest.MonkeyPatch) 
         said.append(line + "\n")
 
     with monkeypatch.context() as patches:
+        patches.setattr(threading, "excepthook", lambda args: None)  # threads die without a word
         patches.setattr(effects, "_pass", death.passing)
         patches.setattr(Database, "write", _while_alive(death, Database.write))
         patches.setattr(Database, "read", _while_alive(death, Database.read))
