@@ -192,15 +192,21 @@ class MachineServer:
 
     def machines_on_host(self) -> dict[str, int]:
         """The process ids of this server's QEMUs, by the UUID of their machine."""
-        mark = f"{self.directory}/".encode()
         found: dict[str, int] = {}
+        for pid, words in self._processes(b"qemu-system").items():
+            guest = words[words.index(b"-name") + 1].decode()
+            found[guest.removeprefix("guest=stratal-").partition(",")[0]] = pid
+        return found
+
+    def _processes(self, program: bytes) -> dict[int, list[bytes]]:
+        """The command lines of processes of a program that work in this server's directory."""
+        mark = f"{self.directory}/".encode()
+        found: dict[int, list[bytes]] = {}
         for process in Path("/proc").iterdir():
             with suppress(OSError):
                 words = (process / "cmdline").read_bytes().split(b"\0") if process.name.isdigit() else []
-                if words and b"qemu-system" in words[0] and any(mark in word for word in words):
-                    guest = words[words.index(b"-name") + 1].decode()
-                    uuid = guest.removeprefix("guest=stratal-").partition(",")[0]
-                    found[uuid] = int(process.name)
+                if words and program in words[0] and any(mark in word for word in words):
+                    found[int(process.name)] = words
         return found
 
     def nothing_left(self) -> None:
@@ -223,9 +229,10 @@ class MachineServer:
         assert not [card.name for card in Path("/sys/class/net").iterdir() if (card / "tun_flags").exists()]
 
     def end_all(self) -> None:
-        """End what outlives a server: its libvirtd first, and its machines."""
+        """End what outlives a server: its libvirtd first, its machines, and its DHCP services."""
         daemon = self.libvirtd
-        for pid in [*([daemon] if daemon else []), *self.machines_on_host().values()]:
+        services = self._processes(b"dnsmasq")
+        for pid in [*([daemon] if daemon else []), *self.machines_on_host().values(), *services]:
             kill(pid)
 
 
