@@ -48,7 +48,10 @@ _ELSEWHERE = (
     "libvirt.secret",
     "libvirt.thaw",
     "linux.bond.",
+    "linux.cable.",
     "linux.dhcp.",
+    "linux.shaper.",
+    "linux.uplink.",
     "linux.vlan.",
     "qcow2.adopt.",
     "qcow2.export.",
@@ -58,7 +61,7 @@ _ELSEWHERE = (
 )
 _OURS = ("engine", "guest", "libvirt", "linux", "qcow2", "tree")
 _LATER = {"engine.record.before": (30, 90, 150), "tree.record.after": (6, 12), "libvirt.snapshot.after": (2,)}
-_EVERY = 1 if os.environ.get("STRATAL_ALL_CRASH_POINTS") == "1" else 7
+_EVERY = 1 if os.environ.get("STRATAL_ALL_CRASH_POINTS") == "1" else 9
 
 
 def _crash_points() -> list[str]:
