@@ -86,9 +86,7 @@ def _observed(graph: Graph) -> dict[LayerId, LayerInfo | None]:
 
 
 def _info(layer: Layer) -> LayerInfo:
-    return LayerInfo(
-        layer=layer.id, parent=layer.parent, frozen=layer.frozen, size_bytes=layer.size_bytes, hops=1
-    )
+    return LayerInfo(layer=layer.id, parent=layer.parent, frozen=layer.frozen, size_bytes=layer.size_bytes)
 
 
 # -- trees ------------------------------------------------------------------------------------------------

@@ -216,9 +216,9 @@ def running(
     engine = Engine(database, catalogue, reconcilers, owner="test", settings=settings)
     database.on_work = engine.wake
     node = database.write(lambda tx: cluster.nodes.register_this_node(tx, "here", "192.0.2.1"))
+    guests.start()
     storage.start()
     network.start(node.id)
-    guests.start()
     engine.start()
     try:
         yield ComputeInstallation(

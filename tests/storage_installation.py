@@ -27,6 +27,7 @@ from stratal.kernel.work import WORK, ask
 from stratal.storage import KINDS, Backend, ImageSettings, Storage, Use
 from stratal.storage.bs_volume.model import BsVolumeClone
 from stratal.storage.drivers.contract import LayerDriver, LayerId
+from stratal.storage.drivers.errors import LayerBusy
 from stratal.storage.drivers.qcow2 import Qcow2Driver
 from stratal.storage.drivers.simulated import Place, Script, SimulatedDriver
 from stratal.storage.layers import Layer, NameKind
@@ -208,9 +209,19 @@ class Installation:
         self.database.write(lambda tx: tx.execute(statement))
 
     def write(self, volume_id: int, offset: int, data: bytes) -> None:
+        """Write as a guest would. Waits for a merge into the volume to end, which keeps writers out."""
         layer = self.layer_of(self.volumes, volume_id)
-        with self.driver(self.show(self.volumes, volume_id).spec.bs_policy_id).open_writing(layer) as writer:
-            writer.write(offset, data)
+        driver = self.driver(self.show(self.volumes, volume_id).spec.bs_policy_id)
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                with driver.open_writing(layer) as writer:
+                    writer.write(offset, data)
+                return
+            except LayerBusy:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def read(self, service: AnyService, id: int, offset: int = 0, length: int | None = None) -> bytes:
         layer = self.layer_of(service, id)

@@ -169,10 +169,11 @@ class Server:
                 tx, self.settings.node_name, _address(self.settings.server.host)
             )
         )
+        # what guests may have open is known before storage tidies anything up
+        self.guests.start()
         self.storage.start()
         self._node_id = node.id
         self.network.start(node.id)
-        self.guests.start()
         self.metrics.watch_queue(self._queue_depth)
         self.engine.start()
         self._stack.callback(self._stop_engine)

@@ -193,7 +193,7 @@ for layer, info in sorted(survey.layers.items()):
     report = driver.check(layer)
     with driver.open_reading(layer) as reader:
         content = hashlib.sha256(reader.read(0, reader.size_bytes)).hexdigest()
-    print(layer, info.parent, info.frozen, info.size_bytes, info.hops, report, content)
+    print(layer, info.parent, info.frozen, info.size_bytes, report, content)
 print(sorted(file.name for file in place.iterdir()))
 """
 

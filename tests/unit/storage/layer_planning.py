@@ -51,7 +51,6 @@ def info(layer: Layer) -> LayerInfo:
         parent=layer.parent,
         frozen=layer.frozen,
         size_bytes=layer.size_bytes,
-        hops=1,
     )
 
 

@@ -108,8 +108,6 @@ class LayerInfo:
     parent: LayerId | None
     frozen: bool
     size_bytes: int
-    #: how many storage objects a read may have to go through, this one included; what chain limits are about
-    hops: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +232,12 @@ class LayerDriver(Protocol):
     # Looking.
 
     def observe(self, layer: LayerId) -> LayerInfo | None:
-        """The layer as it is now, or None where there is none."""
+        """The layer as it is now, or None where there is none: the same time at any depth."""
+        ...
+
+    def hops(self, layer: LayerId) -> int:
+        """How many storage objects a read may have to go through, the layer's own included: what chain limits
+        are about. May take time with the depth. LayerNotFound."""
         ...
 
     def survey(self) -> Survey:

@@ -1,6 +1,7 @@
 """Which chains have grown too deep, and what to do about one of them. Called by the reconciler at rest."""
 
 from stratal.storage.drivers.contract import LayerDriver, LayerId
+from stratal.storage.drivers.errors import LayerNotFound
 from stratal.storage.layers import Graph, Name, NameKind, Plan, collapse
 from stratal.storage.tree import rows
 
@@ -39,5 +40,7 @@ def _heads(graph: Graph) -> list[Name]:
 
 
 def _hops(driver: LayerDriver, layer: LayerId) -> int:
-    info = driver.observe(layer)
-    return 0 if info is None else info.hops
+    try:
+        return driver.hops(layer)
+    except LayerNotFound:  # it is yet to be made
+        return 0

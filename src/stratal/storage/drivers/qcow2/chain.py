@@ -11,7 +11,7 @@ the heir.
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +62,8 @@ class Chains:
         self._place = place
 
     def observe(self, layer: LayerId) -> LayerInfo | None:
-        files = self.find(layer)
+        """The layer, from its own files and a look whether the next one is there. Raises LayerDamaged."""
+        files = self._found(layer, self._own_and_next)
         return None if files is None else describe(files)
 
     def head(self, layer: LayerId) -> LayerFile:
@@ -86,6 +87,9 @@ class Chains:
 
     def find(self, layer: LayerId) -> list[LayerFile] | None:
         """As `chain`, but None for what is not there or is absorbed."""
+        return self._found(layer, self._walk)
+
+    def _found(self, layer: LayerId, walk: Callable[[str], list[LayerFile]]) -> list[LayerFile] | None:
         path = self._place.path(layer)
         missing = ""
         # A merge may swap files between two looks; then everything is looked at again.
@@ -94,7 +98,7 @@ class Chains:
                 self._place.require()
                 return None
             try:
-                return self._walk(path.name)
+                return walk(path.name)
             except FileNotFoundError as error:
                 missing = str(error.filename)
         self._place.require()
@@ -149,8 +153,10 @@ class Chains:
         if head is not None and head.private:
             return None
         chain = [head]
-        while chain[-1] is not None and chain[-1].backing is not None:
-            chain.append(files.get(chain[-1].backing))
+        while (
+            (last := chain[-1]) is not None and last.backing is not None and (len(chain) == 1 or last.private)
+        ):
+            chain.append(files.get(last.backing))
         found = [file for file in chain if file is not None]
         return describe(found) if len(found) == len(chain) else self.observe(layer)
 
@@ -162,6 +168,12 @@ class Chains:
             if suffix in (LAYER, RAW) and not self.is_alias(LayerId(layer)):
                 with suppress(FileNotFoundError):  # merged or removed since it was listed
                     files[name] = self.load(name)
+        return files
+
+    def _own_and_next(self, name: str) -> list[LayerFile]:
+        files = [self.load(name)]
+        while files[-1].backing is not None and (len(files) == 1 or files[-1].private):
+            files.append(self.load(files[-1].backing))
         return files
 
     def _walk(self, name: str) -> list[LayerFile]:
@@ -253,7 +265,6 @@ def describe(files: list[LayerFile]) -> LayerInfo:
         parent=parent,
         frozen=files[0].frozen,
         size_bytes=files[0].size_bytes,
-        hops=len(files),
     )
 
 

@@ -109,6 +109,9 @@ class Qcow2Driver:
     def observe(self, layer: LayerId) -> LayerInfo | None:
         return self._chains.observe(layer)
 
+    def hops(self, layer: LayerId) -> int:
+        return len(self._chains.chain(layer))
+
     def survey(self) -> Survey:
         layers, leftovers = self._chains.survey()
         return Survey(layers=layers, leftovers=leftovers)
@@ -275,6 +278,8 @@ class Qcow2Driver:
                     if others:
                         raise LayerHasChildren(layer=parent, children=", ".join(others))
                     self._merges.mark_absorbed(below[0], into)
+                if disk is None:
+                    self._lending.hang_again(parent)
                 self._absorbing.settle(into, direction, operation, keep, disk)
                 self._absorbing.end(parent, disk)
             if disk is not None:

@@ -90,17 +90,21 @@ class RbdDriver:
         record = tx.find(LayerRecord, layer)
         if record is None:
             return None
-        hops, image = 1, tx.image(record.image)
+        return moves.info(layer, record)
+
+    def hops(self, layer: LayerId) -> int:
+        self._pool.connect()
+        image = self._catalogue.look().image(self._catalogue.layer(layer).image)
+        count = 1
         while image.parent is not None:
-            hops, image = hops + 1, tx.image(image.parent)
-        return moves.info(layer, record, hops)
+            count, image = count + 1, self._catalogue.look().image(image.parent)
+        return count
 
     def survey(self) -> Survey:
         self._claims.join()
         everything = self._catalogue.everything()
         infos = {
-            LayerId(layer): moves.info(LayerId(layer), record, moves.hops(everything.images, record.image))
-            for layer, record in everything.layers.items()
+            LayerId(layer): moves.info(LayerId(layer), record) for layer, record in everything.layers.items()
         }
         leftovers = tuple(each.name for each in self._tidying.survey(everything))
         return Survey(layers=infos, leftovers=leftovers)

@@ -1,7 +1,5 @@
 """What each verb does to the catalogue: the bodies of its transactions, which read and write records only."""
 
-from collections.abc import Mapping
-
 from msgspec.structs import replace
 
 from stratal.storage.drivers.contract import LayerId, LayerInfo
@@ -102,22 +100,10 @@ def forbid_shrinking(layer: LayerId, record: LayerRecord, size_bytes: int) -> No
         )
 
 
-def info(layer: LayerId, record: LayerRecord, hops: int) -> LayerInfo:
+def info(layer: LayerId, record: LayerRecord) -> LayerInfo:
     return LayerInfo(
         layer=layer,
         parent=record.parent,
         frozen=record.frozen,
         size_bytes=record.size_bytes,
-        hops=hops,
     )
-
-
-def hops(images: Mapping[str, ImageRecord], name: str) -> int:
-    """Through how many images a read may have to go that begins in this one."""
-    count, at = 0, name
-    while True:
-        count += 1
-        record = images.get(at)
-        if record is None or record.parent is None:
-            return count
-        at = record.parent

@@ -87,8 +87,11 @@ class SimulatedDriver:
                 parent=held.parent,
                 frozen=held.frozen,
                 size_bytes=held.size_bytes,
-                hops=sum(1 for _ in self.place.path(layer, None)),
             )
+
+    def hops(self, layer: LayerId) -> int:
+        with self.place.lock:
+            return sum(1 for _ in self.place.path(layer, None))
 
     def survey(self) -> Survey:
         with self.place.lock:
