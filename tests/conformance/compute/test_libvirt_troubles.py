@@ -21,7 +21,7 @@ from qemu_graph import chain_in_qemu
 from libvirt_host import LibvirtHost
 from stratal.compute.domain import Cause, Chain, FileImage, Firmware, MachineId, PowerState
 from stratal.compute.drivers.contract import Happening, MachineEvent
-from stratal.compute.drivers.errors import HypervisorUnavailable
+from stratal.compute.drivers.errors import HypervisorUnavailable, JobFailed
 from stratal.compute.drivers.libvirt import LibvirtHypervisor
 from stratal.compute.drivers.libvirt.daemon import Daemon
 from stratal.kernel.effects import ENVIRONMENT_VARIABLE
@@ -141,7 +141,12 @@ def test_jobs_survive_a_libvirtd_that_is_killed_at_any_moment(
         top = 0 if turn % 2 else 1
         killer = threading.Timer(chance.uniform(0.002, 0.04), libvirt_host.kill_daemon)
         killer.start()
-        hypervisor.commit(machine, "vda", top=chain[top], base=chain[top + 1]).run()
+        try:
+            hypervisor.commit(machine, "vda", top=chain[top], base=chain[top + 1]).run()
+        except JobFailed:  # then nothing was changed, and it goes on when it is tried again
+            killer.join()
+            assert chain_in_qemu(hypervisor, machine) == paths(chain)
+            hypervisor.commit(machine, "vda", top=chain[top], base=chain[top + 1]).run()
         killer.join()
         found = seen(hypervisor, machine)
         assert found.disks["vda"].chain == chain[:top] + chain[top + 1 :]
@@ -194,8 +199,9 @@ def test_a_hanging_machine_keeps_nobody_from_the_others(
         begun = time.monotonic()
         hypervisor.pause(other.machine)
         hypervisor.resume(other.machine)
-        assert seen(hypervisor, hanging.machine).alive
         assert time.monotonic() - begun < 10
+        assert seen(hypervisor, hanging.machine).alive  # and to look at it takes time, but not for ever
+        assert time.monotonic() - begun < 40
     finally:
         os.kill(pid, signal.SIGCONT)
         asked.join()

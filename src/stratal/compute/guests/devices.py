@@ -4,11 +4,14 @@ One pass asks for everything that is to change; what the guest made of it, the n
 lets change while it runs waits for the next boot, and is told as the part's problem.
 """
 
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from stratal.compute import children
-from stratal.compute.domain import CephCluster, Chain, Machine
+from stratal.compute.domain import CephCluster, Chain, Machine, MachineId
 from stratal.compute.drivers.contract import Hypervisor
 from stratal.compute.drivers.errors import CannotPlug
 from stratal.compute.guests import defining
@@ -19,6 +22,8 @@ from stratal.kernel.errors import StratalError
 from stratal.kernel.reconcile import Look
 from stratal.network import Port, Ports
 from stratal.storage import Keeper, Lender, Name, NameKind
+
+_PATIENCE_SECONDS: Final = 2.0
 
 
 @dataclass(kw_only=True)
@@ -43,6 +48,9 @@ class Devices:
         self._lender = lender
         self._ports = ports
         self._ceph = ceph
+        self._lock = threading.Lock()
+        #: when guests were asked for devices
+        self._asked: dict[tuple[MachineId, str], float] = {}
 
     # -- for a guest that is to start ----------------------------------------------------------------
 
@@ -108,7 +116,7 @@ class Devices:
         state = machine.disks.get(target)
         if disk.spec.deletion_begin is not None:
             if state is not None:
-                self._hypervisor.detach_disk(wanted.machine, target)
+                self._ask_back(wanted, target, self._hypervisor.detach_disk)
             return state is not None
         facts = wanted.volumes[disk.id]
         if state is None:
@@ -126,7 +134,7 @@ class Devices:
         state = machine.cd_roms.get(target)
         if drive.spec.deletion_begin is not None:
             if state is not None:
-                self._hypervisor.detach_cd_rom(wanted.machine, target)
+                self._ask_back(wanted, target, self._hypervisor.detach_cd_rom)
             return state is not None
         medium = self.medium(look, drive)
         if state is None:
@@ -143,7 +151,7 @@ class Devices:
         state = machine.nics.get(mac)
         if nic.spec.deletion_begin is not None:
             if state is not None:
-                self._hypervisor.detach_nic(wanted.machine, mac)
+                self._ask_back(wanted, mac, self._hypervisor.detach_nic)
             return state is not None
         port = self.port(look, nic)
         outcome.bridges[nic.id] = port.bridge_id
@@ -155,6 +163,16 @@ class Devices:
         self._hypervisor.set_link(wanted.machine, mac, up=nic.spec.link_up)
         return True
 
+    def _ask_back(self, wanted: Wanted, device: str, detach: Callable[[MachineId, str], None]) -> None:
+        """Ask the guest for a device; again only after a while, for guests take their time."""
+        key, now = (wanted.machine, device), time.monotonic()
+        with self._lock:
+            self._asked = {each: at for each, at in self._asked.items() if now - at < _PATIENCE_SECONDS}
+            if key in self._asked:
+                return
+            self._asked[key] = now
+        detach(wanted.machine, device)
+
     def _strangers(self, look: Look, wanted: Wanted, machine: Machine) -> bool:
         """Devices of parts that are gone altogether, as after a rollback."""
         known = set(wanted.disk_targets.values()) | set(wanted.cd_rom_targets.values())
@@ -162,10 +180,10 @@ class Devices:
         look.check()
         changed = False
         for target in set(machine.disks) - known:
-            self._hypervisor.detach_disk(wanted.machine, target)
+            self._ask_back(wanted, target, self._hypervisor.detach_disk)
             changed = True
         for mac in set(machine.nics) - macs:
-            self._hypervisor.detach_nic(wanted.machine, mac)
+            self._ask_back(wanted, mac, self._hypervisor.detach_nic)
             changed = True
         return changed
 
