@@ -148,7 +148,7 @@ def test_jobs_survive_a_libvirtd_that_is_killed_at_any_moment(
             assert chain_in_qemu(hypervisor, machine) == paths(chain)
             hypervisor.commit(machine, "vda", top=chain[top], base=chain[top + 1]).run()
         except MachineNotRunning:
-            # QEMU 7.2 dies when it is asked for its nodes as a job comes apart, as libvirtd does when it starts
+            # QEMU 7.2 dies when asked for its nodes as a job comes apart, as libvirtd does when it starts
             for path in paths(chain):
                 subprocess.run(["qemu-img", "check", "-q", "-U", path], check=True)
             return
