@@ -53,6 +53,14 @@ _OFTEN = (
 )
 #: what is passed only when the last things go
 _LAST = {"simulated.network.unbridge", "simulated.reclaim"}
+#: what simulated disks have no use for: they merge without their guests, and nothing stops in good order
+_NEVER = {
+    "engine.release",
+    "simulated.machine.finish",
+    "simulated.machine.hold",
+    "simulated.machine.job",
+    "simulated.machine.release",
+}
 
 
 def _crash_points() -> list[str]:
@@ -185,4 +193,4 @@ def test_the_life_passes_the_crash_points_of_whatever_can_happen_to_a_machine(
     with ground.installation() as here:
         check(here, *expected(said))
     # what is passed when everything is erased
-    assert {each.rpartition(".")[0] for each in missed} <= _LAST
+    assert {each.rpartition(".")[0] for each in missed} <= _LAST | _NEVER

@@ -11,6 +11,7 @@ from stratal.kernel.errors import StratalError
 class ClientError(StratalError):
     """Base of all errors of the client."""
 
+    code = "client_error"
     exit_code: ClassVar[int] = 1
 
     @property

@@ -125,7 +125,7 @@ class VirtualMachineReconciler:
     def _let_go(self, look: Look, wanted: Wanted) -> None:
         """The guest has ended: its volumes and its places in networks are free."""
         for disk in wanted.disks:
-            self._lender.give_back(look, disk.spec.bs_volume_id)
+            self._lender.give_back(look, disk.spec.bs_volume_id, self._keeper(wanted))
         for nic in wanted.nics:
             self._devices.unplug(look, nic)
 
@@ -137,7 +137,7 @@ class VirtualMachineReconciler:
             why = self._pace.why(wanted.id)
             return self._seen(look, wanted, machine, settled=False, again_after=pause, problem=why)
         for disk in wanted.disks:  # what a guest had open that has ended, or may have had before this process
-            self._lender.give_back(look, disk.spec.bs_volume_id)
+            self._lender.give_back(look, disk.spec.bs_volume_id, self._keeper(wanted))
         try:
             chains = {
                 disk.id: self._devices.chain(look, disk, self._keeper(wanted))
@@ -225,7 +225,7 @@ class VirtualMachineReconciler:
                 way = GuestDisk(self._hypervisor, wanted.machine, target)
                 self._lender.opened(look, disk.spec.bs_volume_id, keeper, way)
             elif disk.spec.deletion_begin is not None:
-                self._lender.give_back(look, disk.spec.bs_volume_id)
+                self._lender.give_back(look, disk.spec.bs_volume_id, self._keeper(wanted))
         return machine
 
     def _again(self, wanted: Wanted, before: Machine) -> Machine:

@@ -159,12 +159,18 @@ class Lender:
 
     # -- when it has ended ---------------------------------------------------------------------------
 
-    def give_back(self, look: Look, volume_id: int) -> None:
-        """No guest has the volume open any more: what waited for that goes on. Idempotent."""
+    def give_back(self, look: Look, volume_id: int, keeper: Keeper) -> None:
+        """The keeper's guest has the volume open no more: what waited for that goes on. Idempotent."""
         loan = self._lent.of(volume_id)
-        if loan is not None:
-            self._lent.remove(volume_id)
-            look.write(lambda tx: work.ask(tx, TREE.name, loan.tree_id))
+        if loan is not None and loan.keeper != keeper:
+            return  # another machine has the volume by now
+        self._lent.remove(volume_id)
+        if look.read(lambda tx: rows.tree_of(tx, rows.name_of(NameKind.HEAD, volume_id))) is None:
+            return  # the volume is gone
+        # a snapshot that was asked for as the loan ended was left to the guest's keeper: it is the tree's now
+        path, tree_id = look.read(lambda tx: self._path(tx, volume_id))
+        if loan is not None or path[0].layer.state is not State.SETTLED:
+            look.write(lambda tx: work.ask(tx, TREE.name, tree_id))
 
     # -- parts ---------------------------------------------------------------------------------------
 
