@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-from stratal.compute.derived import DerivedService
 from stratal.compute.jobs import CleanupReason, CleanupStage
 from stratal.compute.machines import Machine
 from stratal.compute.vm_cleanup_job.model import VM_CLEANUP_JOB, VmCleanupJobSpec, VmCleanupJobStatus
@@ -27,6 +26,7 @@ from stratal.compute.vm_nic_cleanup_job.model import (
     VmNicCleanupJobSpec,
     VmNicCleanupJobStatus,
 )
+from stratal.kernel.derived import DerivedService
 from stratal.kernel.kind import AnyKind, Catalogue
 from stratal.kernel.transaction import Transaction
 

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import Any
 
 from stratal.compute import shape
-from stratal.compute.derived import DerivedService
 from stratal.compute.machines import in_project_of, machine_for
 from stratal.compute.vm_cd_rom_snap.model import VM_CD_ROM_SNAP, VmCdRomSnapSpec, VmCdRomSnapStatus
 from stratal.compute.vm_disk_snap.model import VM_DISK_SNAP, VmDiskSnapSpec, VmDiskSnapStatus
@@ -22,6 +21,7 @@ from stratal.compute.vm_snap.model import (
     VmSnapUpdate,
 )
 from stratal.kernel.access import Access
+from stratal.kernel.derived import DerivedService
 from stratal.kernel.fields import given
 from stratal.kernel.kind import Catalogue
 from stratal.kernel.service import Change, ResourceService

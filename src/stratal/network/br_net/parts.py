@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stratal.kernel import work
+from stratal.kernel.derived import DerivedService
 from stratal.kernel.store import Resource
 from stratal.kernel.transaction import Transaction
 from stratal.network.br_net.model import BrNetSpec, BrNetStatus
@@ -15,7 +16,6 @@ from stratal.network.br_net_ns.model import BrNetNsSpec, BrNetNsStatus
 from stratal.network.br_net_ns.service import BrNetNsService
 from stratal.network.bridge.model import BridgeSpec, BridgeStatus
 from stratal.network.bridge.service import BridgeService
-from stratal.network.derived import DerivedService
 from stratal.network.here import NodesOf
 from stratal.network.l3_net.model import Usage
 from stratal.network.l3_net.service import L3NetService
@@ -70,7 +70,7 @@ class Parts:
         """Drop all parts. Idempotent."""
         for service in self._services:
             for part in service.of(transaction, br_net_id=network_id):
-                service.drop(transaction, part)
+                service.drop(transaction, part.id)
 
     def remaining(self, transaction: Transaction, network_id: int) -> int:
         """How many parts there still are, on their way out or not."""
@@ -103,7 +103,7 @@ class Parts:
             else:
                 self._bridges.follow(transaction, bridge, **wanted)
         for bridge in present.values():
-            self._bridges.drop(transaction, bridge)
+            self._bridges.drop(transaction, bridge.id)
 
     def _cover_namespaces(self, transaction: Transaction, network: BrNet, nodes: Sequence[int]) -> None:
         present = {each.spec.node_id: each for each in self.namespaces(transaction, network.id)}
@@ -115,7 +115,7 @@ class Parts:
             else:
                 self._namespaces.follow(transaction, namespace, name=network.spec.name)
         for namespace in present.values():
-            self._namespaces.drop(transaction, namespace)
+            self._namespaces.drop(transaction, namespace.id)
         self._namespaces.number(transaction, network)
 
     def _cover_subnet(self, transaction: Transaction, network: BrNet) -> int | None:
@@ -123,7 +123,7 @@ class Parts:
         present = self._l3_nets.of(transaction, br_net_id=network.id)
         if spec.cidr is None:
             for l3_net in present:
-                self._l3_nets.drop(transaction, l3_net)
+                self._l3_nets.drop(transaction, l3_net.id)
             return None
         wanted = {"cidr": spec.cidr, "gateway": spec.gateway, "name": spec.name}
         for l3_net in present:

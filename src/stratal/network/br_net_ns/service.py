@@ -3,12 +3,12 @@
 from ipaddress import IPv4Interface
 
 from stratal.kernel import work
+from stratal.kernel.derived import DerivedService
 from stratal.kernel.kind import Catalogue
 from stratal.kernel.store import Resource
 from stratal.kernel.transaction import Transaction
 from stratal.network.br_net.model import BrNetSpec, BrNetStatus
 from stratal.network.br_net_ns.model import BR_NET_NS, BrNetNsSpec, BrNetNsStatus
-from stratal.network.derived import DerivedService
 from stratal.network.here import GuestsOf
 from stratal.network.subnets import parse_subnet, service_address
 

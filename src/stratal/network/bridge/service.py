@@ -1,8 +1,8 @@
 """Bridges follow from networks and nodes. Called by faces, and by what networks consist of."""
 
+from stratal.kernel.derived import DerivedService
 from stratal.kernel.kind import Catalogue
 from stratal.network.bridge.model import BRIDGE, BridgeSpec, BridgeStatus
-from stratal.network.derived import DerivedService
 
 
 class BridgeService(DerivedService[BridgeSpec, BridgeStatus]):

@@ -1,7 +1,7 @@
 """Subnets follow from networks. Called by faces, and by what networks consist of."""
 
+from stratal.kernel.derived import DerivedService
 from stratal.kernel.kind import Catalogue
-from stratal.network.derived import DerivedService
 from stratal.network.l3_net.model import L3_NET, L3NetSpec, L3NetStatus
 
 

@@ -32,7 +32,7 @@ class NicReconciler:
             master = look.read(lambda tx: self._master_of(tx, resource, found[0]))
             return Observed(status=_status(resource.status, found[0], master), again_after=LOOK_AGAIN)
         if resource.spec.vsw_id is None:
-            look.write(lambda tx: self._nics.drop(tx, resource))
+            look.write(lambda tx: self._nics.drop(tx, resource.id))
         status = msgspec.structs.replace(resource.status, operstate="down", link_detected=False)
         return Observed(status=status, again_after=LOOK_AGAIN)
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
+from stratal.kernel.derived import DerivedService
 from stratal.kernel.kind import Catalogue
 from stratal.kernel.store import Resource
 from stratal.kernel.transaction import Transaction
-from stratal.network.derived import DerivedService
 from stratal.network.drivers.contract import Interface
 from stratal.network.nic.model import NIC, NicSpec, NicStatus
 

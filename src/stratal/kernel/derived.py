@@ -1,7 +1,7 @@
-"""Resources that follow from others: nobody creates them, users list and show them.
+"""Resources that come and go with others: nobody creates them, users list and show them.
 
-Called by whatever they follow from, in its transactions; no audit row of their own is written, since what was
-asked for was something else.
+Called by the services and reconcilers of what they follow from, in the transactions of those; no audit row of
+their own is written, since what was asked for was something else.
 """
 
 from collections.abc import Mapping
@@ -40,11 +40,12 @@ class DerivedService(ResourceService[S, T]):
             self.store.change_spec(transaction, resource.id, changed)
         work.ask(transaction, self.kind.name, resource.id)
 
-    def drop(self, transaction: Transaction, resource: Resource[S, T]) -> None:
+    def drop(self, transaction: Transaction, id: int) -> None:
         """Begin its deletion. Idempotent."""
-        if resource.spec.deletion_begin is None:
-            self.store.mark(transaction, resource.id, {"deletion_begin": transaction.now})
-            self._ask(transaction, resource.id, msgspec.structs.asdict(resource.spec))
+        found = self.store.get(transaction, id, labels=False)
+        if found is not None and found.spec.deletion_begin is None:
+            self.store.mark(transaction, id, {"deletion_begin": transaction.now})
+            self._ask(transaction, id, msgspec.structs.asdict(found.spec))
 
     def _ask(self, transaction: Transaction, id: int, spec: Mapping[str, Any]) -> None:
         work.ask(transaction, self.kind.name, id)
