@@ -136,6 +136,8 @@ def _explain(transaction: Transaction, before: Resource[Any, Any], result: Obser
 
 def _finish_creation(transaction: Transaction, store: Store[Any, Any], resource: Resource[Any, Any]) -> None:
     store.mark(transaction, resource.id, {"creation_finish": transaction.now})
+    # its status may have said all there is to say in an earlier look, whose end a request overtook
+    wake_referenced(transaction, resource)
     _event(transaction, resource, f"{resource.kind.name}_created", f"{resource.spec.name} was created")
 
 

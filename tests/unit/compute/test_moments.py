@@ -252,6 +252,12 @@ def test_a_moment_can_go_before_its_clones_and_from_between_others(here: Compute
         assert here.read_from(disk, 3) == content
 
 
+def test_a_clone_that_nothing_was_written_to_can_be_kept_in_turn(here: ComputeInstallation) -> None:
+    # of its snapshot there is nothing to say but that it is there
+    copy = here.copy(vm_snap_id=here.moment(here.with_disks(1).id).id)
+    assert here.moment(copy.id).status.vm_id == copy.id
+
+
 def test_a_clone_belongs_to_the_project_of_what_it_came_from(here: ComputeInstallation) -> None:
     machine = here.machine(access=NEIGHBOUR)
     assert here.ask_for_copy(vm_id=machine.id).spec.project_id == NEIGHBOUR.project_id

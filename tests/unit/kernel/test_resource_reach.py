@@ -3,9 +3,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from engine_world import at_rest
 from kernel_garden import (
     CATALOGUE,
     GARDENS,
+    NEVER_POLLS,
     PLANTS,
     Gardener,
     Plants,
@@ -20,11 +22,12 @@ from kernel_garden import (
 )
 from sqlalchemy import ColumnElement
 
+from stratal.kernel import work
 from stratal.kernel.access import SYSTEM, Access
 from stratal.kernel.database import Database
 from stratal.kernel.errors import NotFound
 from stratal.kernel.listing import ListRequest
-from stratal.kernel.reconcile import Observed, RecordReconciler
+from stratal.kernel.reconcile import Gone, Look, Observed, RecordReconciler
 from stratal.kernel.state import State
 from stratal.kernel.store import Store
 
@@ -135,6 +138,39 @@ def test_the_status_of_a_target_follows_what_refers_to_it(database: Database) ->
 
     id = plant_garden(database)
     with running(database, Counting(), RecordReconciler(PLANTS.kind)):
+        put_plant(database, id)
+        eventually(lambda: garden(database, id).status.plants == 1, within=5)
+
+
+def test_a_target_is_woken_when_a_creation_ends_that_was_seen_through_before(database: Database) -> None:
+    class Growing:
+        """The first look sees all there is to see, and is overtaken by a request; the second ends."""
+
+        kind = PLANTS.kind
+        concurrency = 1
+        looks = 0
+
+        def reconcile(self, resource: Any, look: Look) -> Any:
+            self.looks += 1
+            if self.looks == 1:
+                database.write(lambda tx: work.ask(tx, "plant", resource.id))
+            else:
+                eventually(lambda: at_rest(database, resource.spec.garden_id))
+            return Observed(status=msgspec.structs.replace(resource.status, height=7))
+
+        def remove(self, resource: Any, look: Look) -> Any:
+            return Gone()
+
+    class Counting(Gardener):
+        def reconcile(self, resource: Any, look: Look) -> Any:
+            plants = Store(PLANTS.kind)
+            spec = plants.kind.tables.spec.c
+            grown = (spec.garden_id == resource.id, spec.creation_finish.is_not(None))
+            number = look.read(lambda tx: plants.count(tx, *grown))
+            return Observed(status=msgspec.structs.replace(resource.status, plants=number))
+
+    id = plant_garden(database)
+    with running(database, Counting(), Growing(), settings=NEVER_POLLS):
         put_plant(database, id)
         eventually(lambda: garden(database, id).status.plants == 1, within=5)
 
