@@ -370,39 +370,4 @@ def image(server: MachineServer, disk_image: Path) -> int:
     return server.upload("linux", disk_image, format="qcow2")
 
 
-# -- writing that shows what moment a disk is of -------------------------------------------------------------
-
-_ALTERNATING = """(
-i=0
-while :; do
-    i=$((i+1))
-    printf '%-512d' $i | dd of=/dev/vdb bs=512 seek=65536 conv=notrunc,fsync
-    printf '%-512d' $i | dd of=/dev/vdc bs=512 seek=65536 conv=notrunc,fsync
-done ) >/dev/null 2>&1 </dev/null &"""
-
-
-def write_in_turn(guest: GuestControl) -> None:
-    """Begin to write one number to the second disk and then to the third, durably, and then the next one."""
-    assert guest.run(_ALTERNATING).code == 0
-
-
-def numbers(guest: GuestControl) -> tuple[int, int]:
-    """The last number on each of the two."""
-    first, second = (
-        int(
-            guest.run(f"dd if={disk} bs=512 skip=65536 count=1 iflag=direct 2>/dev/null").output.strip(
-                "\0 \n"
-            )
-            or 0
-        )
-        for disk in ("/dev/vdb", "/dev/vdc")
-    )
-    return first, second
-
-
-def of_one_moment(first: int, second: int) -> bool:
-    """Whether both disks are as they were at one instant: the second was never ahead, nor far behind."""
-    return first > 0 and second <= first <= second + 1
-
-
 _ENDED = ("finished", "failed")

@@ -8,7 +8,8 @@ Everything is asked for over HTTP, runs on real QEMU, and is proven from inside 
 import pytest
 
 from guest.built import disk_image, fast_guest
-from machine_server import MachineServer, image, numbers, of_one_moment, server, write_in_turn
+from machine_moments import numbers, of_one_moment, write_in_turn
+from machine_server import MachineServer, image, server
 
 pytestmark = pytest.mark.xdist_group("virtual machines")
 

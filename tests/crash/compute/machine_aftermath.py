@@ -62,7 +62,8 @@ def _check_guests(here: ComputeInstallation) -> None:
         assert machine.status.problem is None
         assert not guest.held
         assert guest.power_state == "running"
-        assert not hypervisor.jobs(uuid)
+        # what a merge of the life before left in QEMU is brought to its end beside all else
+        eventually(lambda uuid=uuid: not hypervisor.jobs(uuid), 30.0)
         disks = {disk.status.device: disk for disk in here.disks_of(machine.id)}
         assert set(guest.disks) == set(disks)
         sizes = hypervisor.disk_sizes(uuid)
