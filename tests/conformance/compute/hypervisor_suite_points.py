@@ -17,6 +17,8 @@ from stratal.compute.drivers.errors import (
     DeviceNotFound,
     HoldExpired,
     MachineBusy,
+    MemoryNotKept,
+    StartFailed,
 )
 from stratal.kernel.errors import Invalid
 from stratal.kernel.operation import Cancelled
@@ -84,6 +86,36 @@ class Points(Devices):
         )
         found = seen(hypervisor, machine)
         assert (found.power_state, found.disks["vda"].chain) == (PowerState.RUNNING, branch)
+
+    def test_saved_memory_has_a_size_until_it_is_forgotten(
+        self, hypervisor: Hypervisor, ground: Ground
+    ) -> None:
+        machine, memory_file = self.running(hypervisor, ground), ground.memory_file()
+        assert hypervisor.memory_bytes(memory_file) is None
+        overlays = {"vda": ground.overlay(top_of(hypervisor, machine))}
+        hypervisor.snapshot(machine, overlays, memory_file=memory_file)
+        assert (hypervisor.memory_bytes(memory_file) or 0) > 0
+        for _ in range(2):
+            hypervisor.forget_memory(memory_file)
+            assert hypervisor.memory_bytes(memory_file) is None
+        with pytest.raises(MemoryNotKept):
+            hypervisor.snapshot(machine, overlays, memory_file=memory_file)
+
+    def test_memory_is_not_gone_on_from_with_other_devices(
+        self, hypervisor: Hypervisor, ground: Ground
+    ) -> None:
+        definition = ground.definition()
+        hypervisor.start(definition)
+        machine, memory_file = definition.machine, ground.memory_file()
+        hypervisor.snapshot(
+            machine, {"vda": ground.overlay(top_of(hypervisor, machine))}, memory_file=memory_file
+        )
+        hypervisor.power_off(machine)
+        for disks in ((), (*definition.disks, ground.disk("vdb"))):
+            with pytest.raises(StartFailed):
+                hypervisor.start(replace(definition, disks=disks), memory_file=memory_file)
+            assert not seen(hypervisor, machine).alive
+        hypervisor.start(definition)
 
     def test_a_frozen_guest_is_not_saved(self, hypervisor: Hypervisor, ground: Ground) -> None:
         machine = self.running(hypervisor, ground)

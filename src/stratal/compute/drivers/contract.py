@@ -131,7 +131,9 @@ class Hypervisor(Protocol):
         """Make a machine of this definition run; with `memory_file` go on where that was saved.
 
         Done already if it is running or paused, whatever its definition then. What was known of a stopped
-        machine of this UUID is forgotten. `memory_file` stays. StartFailed, MachineForeign.
+        machine of this UUID is forgotten. `memory_file` stays, and fits as long as its disks hold what they
+        held then, which is the caller's to see to. Memory of a machine with other disks, drives or NICs than
+        the definition's is refused. StartFailed, MachineForeign.
         """
         ...
 
@@ -226,12 +228,13 @@ class Hypervisor(Protocol):
         """Put an overlay on each of these disks (by target), at one point in time for all of them.
 
         The overlays are existing qcow2 files, empty, of the disk's size, that name the present top as their
-        backing file. With `memory_file`, which must not exist, vCPUs stand still while memory is written
-        there, at the same point. With `quiesce` the guest's file systems are frozen around it, for at most
+        backing file. With `memory_file`, which must not exist, memory is written there as it is at the same
+        point; the guest stands still for the end of that, or for all of it where it changes its memory
+        faster than that is written. With `quiesce` the guest's file systems are frozen around it, for at most
         `seconds`, and thawed in every case; not together with `memory_file`, which would hold a frozen guest.
         Done already if all disks have these on top, and memory its file. All or none: SnapshotFailed,
-        DeviceNotFound, ChainDiffers (some have them already), AgentUnavailable, HoldExpired. A paused
-        machine stays paused.
+        MemoryNotKept (all disks have these on top already, and memory is lost), DeviceNotFound, ChainDiffers
+        (some have them already), AgentUnavailable, HoldExpired. A paused machine stays paused.
         """
         ...
 
@@ -250,6 +253,21 @@ class Hypervisor(Protocol):
     def settle(self, machine: MachineId) -> bool:
         """End what a `hold` or `snapshot` left that was killed: thaw, resume. False if there is nothing to
         end, True if that was done; MachineBusy while one that lives has the machine."""
+        ...
+
+    # Saved memory: the files that `snapshot` wrote, whether or not there is such a machine still.
+
+    def finish_memory(self, memory_file: Path) -> int | None:
+        """How much room memory takes that was saved by a `snapshot` whose disks are at its point, even if
+        that was killed right then; None where it is lost."""
+        ...
+
+    def memory_bytes(self, memory_file: Path) -> int | None:
+        """How much room saved memory takes; None where there is none, or what was begun of it only."""
+        ...
+
+    def forget_memory(self, memory_file: Path) -> None:
+        """Remove it, and what was begun of it. Done already where there is none."""
         ...
 
     # Chains. All live.

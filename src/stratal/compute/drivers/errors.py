@@ -111,6 +111,14 @@ class SnapshotFailed(StratalError):
     remedy = "Correct what the reason names, and try again."
 
 
+class MemoryNotKept(SnapshotFailed):
+    """The disks are at the point already, and what memory held then is lost."""
+
+    code = "memory_not_kept"
+    template = "the memory of machine {machine} was not kept: {reason}"
+    remedy = "Take another snapshot."
+
+
 class AgentUnavailable(Unavailable):
     """The guest agent is not there, or does not answer in time, or refused."""
 

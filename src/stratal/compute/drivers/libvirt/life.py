@@ -12,6 +12,7 @@ from stratal.compute.domain import (
     PowerState,
     RbdImage,
     altering,
+    reading,
     rules,
     writing,
 )
@@ -88,6 +89,8 @@ class Life(Mending):
 
         def restore(connection: Any) -> None:
             saved = connection.saveImageGetXMLDesc(str(memory_file), 0)
+            if strange := _devices_of(reading.read(saved)) ^ _devices(definition):
+                raise failed(f"it has another {min(strange)} than when its memory was saved")
             connection.restoreFlags(str(memory_file), altering.resumed(saved, definition), 0)
 
         with _RESTORE:
@@ -182,6 +185,15 @@ class Life(Mending):
         flags = binding.module().VIR_DOMAIN_UNDEFINE_NVRAM | binding.module().VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
         with _REMOVE:
             self.ask(machine, "removing", lambda handle: handle.undefineFlags(flags), refused=_busy(machine))
+
+
+def _devices_of(domain: reading.Domain) -> set[str]:
+    return {*domain.disks, *domain.cd_roms, *domain.nics}
+
+
+def _devices(definition: MachineDefinition) -> set[str]:
+    blocks = (*definition.disks, *definition.cd_roms)
+    return {*(each.target for each in blocks), *(nic.mac for nic in definition.nics)}
 
 
 def _create(handle: Any) -> None:

@@ -3,7 +3,6 @@
 libvirt keeps no record of snapshots: the tree of layers is Stratal's.
 """
 
-import os
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -18,9 +17,10 @@ from stratal.compute.drivers.errors import (
     DeviceNotFound,
     HoldExpired,
     MachineBusy,
+    MemoryNotKept,
     SnapshotFailed,
 )
-from stratal.compute.drivers.libvirt import binding
+from stratal.compute.drivers.libvirt import binding, memory
 from stratal.compute.drivers.libvirt.access import Found, patient
 from stratal.compute.drivers.libvirt.agent import Agent
 from stratal.kernel.effects import Effect
@@ -32,13 +32,14 @@ log = get_logger(__name__)
 _SUSPEND = Effect("libvirt.suspend")
 _GO_ON = Effect("libvirt.go_on")
 _SNAPSHOT = Effect("libvirt.snapshot")
-_KEEP_MEMORY = Effect("libvirt.keep_memory")
 
 _HOLD = "a point in time"
 _THAW_SECONDS = 10.0
 _SNAPSHOT_SECONDS = 60.0
 # The slowest disk that memory may be written to.
 _MEMORY_BYTES_PER_SECOND = 8 * 2**20
+# For how long a guest may go on changing what is being written, beside half of what that disk would take.
+_LIVE_SECONDS = 10.0
 
 
 class Points(Agent):
@@ -83,27 +84,69 @@ class Points(Agent):
     def _snapshot_with_memory(
         self, machine: MachineId, overlays: Mapping[str, FileImage], memory_file: Path
     ) -> None:
-        partial = memory_file.with_name(memory_file.name + ".partial")
+        partial = memory.partial_of(memory_file)
         with self.claimed(machine, _HOLD):
             found = self.live(machine)
             if not _is_done(found, overlays):
-                if found.domain.undo is not None:
-                    raise MachineBusy(machine=machine, reason="it is held already")
+                self._check_idle(found)
+                if found.domain.undo is Undo.THAW and self._release(machine):
+                    found = self.live(machine)
+                memory.check_room(found, memory_file)
                 partial.unlink(missing_ok=True)
-                seconds = _SNAPSHOT_SECONDS + found.domain.memory_bytes / _MEMORY_BYTES_PER_SECOND
                 # libvirt stops the vCPUs itself; the mark is for the case that nobody lives to see the end.
-                self.mark(machine, _undo_of_pausing(found))
+                # One that is there is of a hold that was killed: what that had begun is of this instant.
+                if found.domain.undo is None:
+                    self.mark(machine, _undo_of_pausing(found))
                 try:
-                    self._take(found, overlays, partial, 0, seconds)
+                    self._write_memory(found, overlays, partial)
                 finally:
                     self._release(machine)
-            elif not memory_file.exists() and not partial.exists():
-                raise SnapshotFailed(machine=machine, reason="memory was not saved at that point")
             if partial.exists():
-                with _KEEP_MEMORY:
-                    _sync(partial)
-                    partial.rename(memory_file)
-                    _sync(memory_file.parent)
+                memory.keep(partial, memory_file)
+            elif not memory_file.exists():
+                raise MemoryNotKept(machine=machine, reason="its disks went on without it")
+
+    def _write_memory(self, found: Found, overlays: Mapping[str, FileImage], partial: Path) -> None:
+        """The guest runs on while most of it is written, unless it is faster than that."""
+        seconds = found.domain.memory_bytes / _MEMORY_BYTES_PER_SECOND
+        flags = binding.module().VIR_DOMAIN_SNAPSHOT_CREATE_LIVE
+        if found.power_state is not PowerState.RUNNING:
+            self._take(found, overlays, partial, flags, _SNAPSHOT_SECONDS + seconds)
+            return
+        live_seconds = _LIVE_SECONDS + seconds / 2
+        watch = threading.Timer(live_seconds, lambda: self._hold_back(found.machine))
+        watch.daemon = True
+        watch.start()
+        try:
+            self._take(found, overlays, partial, flags, _SNAPSHOT_SECONDS + live_seconds + seconds)
+        finally:
+            watch.cancel()
+
+    def _hold_back(self, machine: MachineId) -> None:
+        """Stop a guest that changes its memory faster than that is written: libvirt lets it go on after."""
+        try:
+            with _SUSPEND:
+                self.ask(machine, "pausing", lambda handle: handle.suspend())
+        except StratalError as error:
+            log.warning("guest_not_held_back", machine=machine, error=str(error))
+
+    def _check_idle(self, found: Found) -> None:
+        """Raises MachineBusy while libvirtd is still at what a caller asked for that was killed meanwhile."""
+        libvirt = binding.module()
+        kind = self.ask(found.machine, "looking at its job", lambda handle: handle.jobInfo()[0])
+        if kind not in (libvirt.VIR_DOMAIN_JOB_NONE, libvirt.VIR_DOMAIN_JOB_COMPLETED):
+            raise MachineBusy(machine=found.machine, reason="its memory is still being written")
+
+    def finish_memory(self, memory_file: Path) -> int | None:
+        if memory.partial_of(memory_file).exists():
+            memory.keep(memory.partial_of(memory_file), memory_file)
+        return memory.size(memory_file)
+
+    def memory_bytes(self, memory_file: Path) -> int | None:
+        return memory.size(memory_file)
+
+    def forget_memory(self, memory_file: Path) -> None:
+        memory.forget(memory_file)
 
     def _take(
         self,
@@ -253,11 +296,3 @@ def _undo_of_pausing(found: Found) -> Undo:
 
 def _busy(machine: MachineId) -> Callable[[str], StratalError]:
     return lambda reason: MachineBusy(machine=machine, reason=reason)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -27,6 +27,7 @@ _EFFECTS = {
         "hold",
         "release",
         "snapshot",
+        "forget",  # saved memory
         "job",  # a commit or pull begins
         "finish",  # it ends, and the chain is another one
     )
@@ -62,6 +63,11 @@ class Access:
         with self.script.around(name), _EFFECTS[name], self.world.lock:
             yield
         self.world.tell(machine, what)
+
+    @property
+    def forgetting(self) -> Effect:
+        """Of what belongs to no machine any more."""
+        return _EFFECTS["forget"]
 
     def require_agent(self, machine: MachineId) -> None:
         guest = self.world.guest_of(machine)

@@ -1,6 +1,7 @@
 """How simulated machines start and end. Part of `driver`."""
 
 from pathlib import Path
+from uuid import uuid4
 
 from stratal.compute.domain import (
     Cause,
@@ -17,6 +18,7 @@ from stratal.compute.drivers.errors import (
     StartFailed,
 )
 from stratal.compute.drivers.simulated.access import Access
+from stratal.compute.drivers.simulated.world import SavedMemory
 
 
 class Life(Access):
@@ -28,9 +30,23 @@ class Life(Access):
                 raise MachineForeign(machine=definition.machine)
             if held is not None and held.alive:
                 return
-            if memory_file is not None and memory_file not in self.world.memory_files:
-                raise StartFailed(machine=definition.machine, reason=f"there is no {memory_file}")
+            memory = None if memory_file is None else self._memory(definition, memory_file)
             self.world.add(definition, self.owner)
+            if memory is not None:
+                self.world.machines[definition.machine].boot_id = memory.boot_id
+
+    def _memory(self, definition: MachineDefinition, memory_file: Path) -> SavedMemory:
+        memory = self.world.memory_files.get(memory_file)
+        if memory is None:
+            raise StartFailed(machine=definition.machine, reason=f"there is no {memory_file}")
+        targets = [each.target for each in (*definition.disks, *definition.cd_roms)]
+        differing = memory.devices ^ {*targets, *(nic.mac for nic in definition.nics)}
+        if differing:
+            raise StartFailed(
+                machine=definition.machine,
+                reason=f"it has another {min(differing)} than when its memory was saved",
+            )
+        return memory
 
     def stop(self, machine: MachineId) -> None:
         if not self.get(machine).alive:
@@ -54,6 +70,7 @@ class Life(Access):
             held = self.live(machine)
             if force or self.world.guest_of(machine).obeys_power_button:
                 held.frozen = False
+                held.boot_id = str(uuid4())
 
     def pause(self, machine: MachineId) -> None:
         self.live(machine)

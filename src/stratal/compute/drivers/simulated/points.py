@@ -21,10 +21,10 @@ from stratal.compute.drivers.errors import (
     ChainDiffers,
     HoldExpired,
     MachineBusy,
-    SnapshotFailed,
+    MemoryNotKept,
 )
 from stratal.compute.drivers.simulated.access import Access
-from stratal.compute.drivers.simulated.world import disk_of
+from stratal.compute.drivers.simulated.world import SavedMemory, disk_of
 from stratal.kernel.errors import Invalid
 
 
@@ -65,7 +65,7 @@ class Points(Access):
                 some = next(target for target, there in done.items() if there)
                 raise ChainDiffers(machine=machine, device=some, reason="it has its overlay already")
             if memory_file is not None and memory_file not in self.world.memory_files:
-                raise SnapshotFailed(machine=machine, reason="memory was not saved at that point")
+                raise MemoryNotKept(machine=machine, reason="its disks went on without it")
             return True
 
     def _snapshot(
@@ -77,7 +77,22 @@ class Points(Access):
                 disk = disk_of(held, machine, target)
                 held.disks[target] = replace(disk, chain=(overlay, *disk.chain))
             if memory_file is not None:
-                self.world.memory_files.add(memory_file)
+                self.world.memory_files[memory_file] = SavedMemory(
+                    boot_id=held.boot_id, memory_bytes=held.memory_bytes, devices=held.devices
+                )
+
+    def finish_memory(self, memory_file: Path) -> int | None:
+        return self.memory_bytes(memory_file)
+
+    def memory_bytes(self, memory_file: Path) -> int | None:
+        with self.world.lock:
+            found = self.world.memory_files.get(memory_file)
+            return None if found is None else found.memory_bytes
+
+    def forget_memory(self, memory_file: Path) -> None:
+        if self.memory_bytes(memory_file) is not None:
+            with self.forgetting, self.world.lock:
+                self.world.memory_files.pop(memory_file, None)
 
     @contextmanager
     def hold(

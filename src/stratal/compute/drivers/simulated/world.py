@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 from stratal.compute.domain import (
     BlockJob,
@@ -68,10 +69,17 @@ class Held:
     stopped_by_hold: bool = False
     #: when a hold ends by itself, by `time.monotonic`; None: there is none
     hold_until: float | None = None
+    #: another one with each boot
+    boot_id: str = field(default_factory=lambda: str(uuid4()))
 
     @property
     def alive(self) -> bool:
         return self.power_state in (PowerState.RUNNING, PowerState.PAUSED)
+
+    @property
+    def devices(self) -> frozenset[str]:
+        """Its disks and drives by their targets, its NICs by their addresses."""
+        return frozenset((*self.disks, *self.cd_roms, *self.nics))
 
     def end(self, power_state: PowerState, cause: Cause) -> None:
         """There is no QEMU process any more."""
@@ -89,6 +97,16 @@ class Held:
                 self.power_state, self.cause = PowerState.RUNNING, Cause.REQUESTED
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SavedMemory:
+    """What a guest was at a point in time."""
+
+    boot_id: str
+    memory_bytes: int
+    #: its disks, drives and NICs
+    devices: frozenset[str]
+
+
 class World:
     """Machines by their UUIDs, and the guests in them."""
 
@@ -98,7 +116,7 @@ class World:
         self.cpus = cpus
         self.memory_bytes = memory_bytes
         self.machines: dict[MachineId, Held] = {}
-        self.memory_files: set[Path] = set()
+        self.memory_files: dict[Path, SavedMemory] = {}
         self.guests: dict[MachineId, Guest] = {}
         self.guest = guest or Guest()
         self.listeners: list[Callable[[MachineEvent], None]] = []
