@@ -12,6 +12,10 @@ _LOOKS_PER_SECOND: Final = 20.0
 """At running guests that nothing happens to, all together: for addresses, and for events that were lost."""
 _STEADY_SECONDS: Final = 60.0
 """A guest that ran for so long did not end because it was started."""
+_LONGEST_STALL: Final = 15.0
+_A_MOMENT: Final = 0.05
+_CALM_SECONDS: Final = 3.0
+"""A guest that ran for so long after a disk had refused a write can write again."""
 
 
 @dataclass(kw_only=True)
@@ -22,6 +26,12 @@ class _Memory:
     #: why the last start failed; empty where it did not, and the guest ended by itself
     reason: str = ""
     next_start: float = 0.0
+    #: how often in a row a disk has refused what it writes, and when that was seen last
+    refusals: int = 0
+    refused: float = 0.0
+    #: when it was last let go on after that, and when it may be again
+    tried: float = 0.0
+    next_try: float = 0.0
     password_num: int | None = None
 
 
@@ -92,6 +102,34 @@ class Pace:
             memory.ends += 1
             memory.reason = reason
             memory.next_start = time.monotonic() + min(_LONGEST_PAUSE, 2.0 ** (memory.ends - 1))
+
+    def may_try_again(self, id: int) -> bool:
+        """Whether a guest that stands still, since a disk refused a write, is to go on and try it again: at
+        once, and then less and less often. Whoever lets it go on causes the next refusal."""
+        now = time.monotonic()
+        with self._lock:
+            memory = self._memory(id)
+            memory.refused = now
+            if now < memory.next_try:
+                return False
+            memory.refusals += 1
+            memory.tried = time.monotonic()
+            memory.next_try = memory.tried + min(_LONGEST_STALL, 2.0 ** (memory.refusals - 2))
+            return True
+
+    def stalled(self, id: int) -> timedelta | None:
+        """When to look again at a guest whose disk has refused a write; None where none has lately."""
+        now = time.monotonic()
+        with self._lock:
+            memory = self._memory(id)
+            if not memory.refusals:
+                return None
+            if memory.refused > memory.tried:  # it was seen to stand still since
+                return timedelta(seconds=max(_A_MOMENT, memory.next_try - now))
+            if now - memory.tried >= _CALM_SECONDS:
+                memory.refusals, memory.next_try = 0, 0.0
+                return None
+            return timedelta(seconds=memory.tried + _CALM_SECONDS - now + _A_MOMENT)
 
     def knows_password(self, id: int, number: int) -> bool:
         """Whether the consoles ask for this version of the password, as far as is known."""

@@ -30,8 +30,9 @@ from stratal.compute.virtual_machine.model import (
 from stratal.kernel.effects import Effect
 from stratal.kernel.errors import StratalError, Unavailable
 from stratal.kernel.reconcile import Gone, Look, Observed, StillRemoving
-from stratal.kernel.store import Resource
+from stratal.kernel.store import Resource, Store
 from stratal.kernel.transaction import Transaction
+from stratal.kernel.work import LeaseLost
 from stratal.storage import Keeper, Lender, NotReady
 
 _SOON: Final = timedelta(seconds=0.25)
@@ -39,6 +40,11 @@ _SOON: Final = timedelta(seconds=0.25)
 
 _DEVICES_ROUNDS: Final = 4
 _AGENT_SECONDS: Final = 2.0
+
+_REFUSED: Final = (
+    "its guest is paused: a disk takes no more of what it writes, since its storage is full or fails"
+)
+"""It goes on by itself."""
 
 _FORGET_LOG: Final = Effect("guest.forget_log")
 
@@ -76,6 +82,7 @@ class VirtualMachineReconciler:
         self._places = places
         self._this_node = this_node
         self._known_accelerator: str | None = None
+        self._store = Store(VIRTUAL_MACHINE)
         self._pace = Pace(stop_grace=timing.stop_grace.total_seconds())
 
     # -- looks ---------------------------------------------------------------------------------------
@@ -177,12 +184,21 @@ class VirtualMachineReconciler:
         self, look: Look, wanted: Wanted, machine: Machine, *, booted: bool
     ) -> Observed[VirtualMachineStatus]:
         self._pace.seen_running(wanted.id)
-        while points.take(self._hypervisor, self._lender, look, wanted, machine):
-            machine = self._again(wanted, machine)
+        failure: StratalError | None = None
+        try:
+            while points.take(self._hypervisor, self._lender, look, wanted, machine):
+                machine = self._again(wanted, machine)
+        except LeaseLost:
+            raise
+        except StratalError as error:  # what else is wanted of the guest doesn't wait for it
+            failure = error
         if machine.held:
             self._hypervisor.settle(wanted.machine)
-        elif machine.power_state is PowerState.PAUSED and machine.cause is Cause.IO_ERROR:
-            # the disk refused a write: once there is room again, going on is all that is needed
+        elif (
+            machine.power_state is PowerState.PAUSED
+            and machine.cause is Cause.IO_ERROR
+            and self._pace.may_try_again(wanted.id)
+        ):
             self._hypervisor.resume(wanted.machine)
         outcome = self._devices.align(look, wanted, machine, self._keeper(wanted))
         for _ in range(_DEVICES_ROUNDS):
@@ -192,15 +208,28 @@ class VirtualMachineReconciler:
             outcome = self._devices.align(look, wanted, machine, self._keeper(wanted))
         self._say(look, wanted, booted=booted)
         machine = self._again(wanted, machine)
-        return self._seen(
+        stalled = self._pace.stalled(wanted.id) if machine.alive else None
+        seen = self._seen(
             look,
             wanted,
             machine,
             outcome=outcome,
             booted=booted,
             settled=not outcome.changed and machine.alive,
-            again_after=_SOON if outcome.changed or not machine.alive else self._pace.between_looks,
+            again_after=_SOON
+            if outcome.changed or not machine.alive
+            else (stalled or self._pace.between_looks),
+            problem=str(failure) if failure is not None else _REFUSED if stalled is not None else None,
         )
+        if failure is not None:
+            look.write(lambda tx: self._tell(tx, wanted, seen))
+            raise failure
+        return seen
+
+    def _tell(self, transaction: Transaction, wanted: Wanted, seen: Observed[VirtualMachineStatus]) -> None:
+        """What was seen, where the look is to be taken again all the same."""
+        if seen.status != wanted.resource.status:
+            self._store.change_status(transaction, wanted.id, seen.status, sorted(seen.irreconcilable))
 
     def _say(self, look: Look, wanted: Wanted, *, booted: bool) -> None:
         """What a running guest is told: to reboot, and what its consoles ask for."""
