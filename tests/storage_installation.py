@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 
@@ -48,6 +48,7 @@ MEMBER = replace(ADMIN, user_id=2, user_name="member", roles=frozenset(), reach=
 #: works in project 2
 NEIGHBOUR = replace(MEMBER, user_id=3, user_name="neighbour", project_id=2)
 
+T = TypeVar("T")
 AnyResource = Resource[Any, Any]
 AnyService = ResourceService[Any, Any]
 
@@ -212,20 +213,14 @@ class Installation:
         """Write as a guest would. Waits for a merge into the volume to end, which keeps writers out."""
         layer = self.layer_of(self.volumes, volume_id)
         driver = self.driver(self.show(self.volumes, volume_id).spec.bs_policy_id)
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                with driver.open_writing(layer) as writer:
-                    writer.write(offset, data)
-                return
-            except LayerBusy:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
+        with _once_free(lambda: driver.open_writing(layer)) as writer:
+            writer.write(offset, data)
 
     def read(self, service: AnyService, id: int, offset: int = 0, length: int | None = None) -> bytes:
+        """Waits for a writer to end: one that was killed holds the layer until the kernel has seen to it."""
         layer = self.layer_of(service, id)
-        with self.driver(self.show(service, id).spec.bs_policy_id).open_reading(layer) as reader:
+        driver = self.driver(self.show(service, id).spec.bs_policy_id)
+        with _once_free(lambda: driver.open_reading(layer)) as reader:
             return reader.read(offset, reader.size_bytes if length is None else length)
 
     def stored_layers(self) -> set[str]:
@@ -253,6 +248,22 @@ class Installation:
             return True
 
         eventually(lambda: self.database.read(settled), seconds)
+
+
+@contextmanager
+def _once_free(attempt: Callable[[], AbstractContextManager[T]], seconds: float = 10.0) -> Iterator[T]:
+    """Open a layer that others may have in use for a moment."""
+    deadline = time.monotonic() + seconds
+    with ExitStack() as stack:
+        while True:
+            try:
+                opened = stack.enter_context(attempt())
+                break
+            except LayerBusy:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+        yield opened
 
 
 def simulated(script: Script, total_bytes: int = 2**60) -> Backend:

@@ -3,6 +3,7 @@
 # ruff: noqa: F401, F811  # fixtures are imported, and then named by parameters
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,12 +18,8 @@ from qcow2_ground import SIZE, chain, driver, environment, mirror, prepared, set
 
 from stratal.kernel import effects
 from stratal.kernel.effects import ENVIRONMENT_VARIABLE, Effect
-from stratal.storage.drivers.contract import (
-    Direction,
-)
-from stratal.storage.drivers.errors import (
-    LayerBusy,
-)
+from stratal.storage.drivers.contract import Direction, LayerId
+from stratal.storage.drivers.errors import LayerBusy
 from stratal.storage.drivers.qcow2 import Qcow2Driver
 
 #: The tests that walk over crash points start hundreds of processes: 20 s each on an idle machine, minutes
@@ -67,17 +64,37 @@ class TestKilledProcess:
                 pass
             assert list(sockets.glob("stratal-nbd-*"))
             process.send_signal(signal.SIGKILL)
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                with driver.open_writing(layer) as writer:
-                    assert writer.read(0, 7) == b"flushed"
-                break
-            except LayerBusy:
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+        eventually(lambda: _is_free(driver, layer))
+        with driver.open_writing(layer) as writer:
+            assert writer.read(0, 7) == b"flushed"
         Qcow2Driver(place, runtime=sockets).reclaim()
         assert not list(sockets.glob("stratal-nbd-*"))
+
+    def test_a_server_does_not_start_whose_user_died_before_the_kernel_was_told_to_end_both(
+        self, tmp_path: Path, sockets: Path
+    ) -> None:
+        place, layer = tmp_path / "place", new_id()
+        driver = prepared(place)
+        driver.create_root(layer, size_bytes=SIZE).run()
+        programs, dead, passed = (tmp_path / name for name in ("programs", "dead", "passed"))
+        programs.mkdir()
+        late = programs / "setpriv"
+        late.write_text(
+            f"#!/bin/sh\nuntil [ -e {dead} ]; do sleep 0.01; done\n"
+            f'touch {passed}\nexec {shutil.which("setpriv")} "$@"\n'
+        )
+        late.chmod(0o755)
+        path = f"{programs}:{os.environ['PATH']}"
+        killed = {ENVIRONMENT_VARIABLE: "qcow2.export.serve.after", "PATH": path}
+        ended = subprocess.run(
+            [sys.executable, "-c", HOLD, place, sockets, layer], env=environment(**killed), check=False
+        )
+        assert ended.returncode == -signal.SIGKILL
+        with pytest.raises(LayerBusy), driver.open_writing(layer):
+            pass  # what was started is still there, and waits
+        dead.touch()
+        eventually(passed.exists)
+        eventually(lambda: _is_free(driver, layer))
 
     def test_a_server_that_was_just_started_ends_when_its_user_is_interrupted(
         self, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
@@ -111,6 +128,22 @@ class TestKilledProcess:
             assert mirror.driver.reclaim() == ()
             merging.result()
         settled(mirror)
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _is_free(driver: Qcow2Driver, layer: LayerId) -> bool:
+    """Whether nobody else has the layer open."""
+    try:
+        with driver.open_writing(layer):
+            return True
+    except LayerBusy:
+        return False
 
 
 HOLD = """

@@ -1,9 +1,9 @@
 """The only place that starts qemu-img and its kin.
 
-Called by `conversion` and by the qcow2 driver. A tool gets a list of arguments, never a shell; the C locale;
-resource limits; a deadline; a session of its own; and a death signal, so that none outlives the thread that
-runs it: a killed control plane leaves no writer behind. `keep` hands it the descriptors of locks, so that
-even a tool that slipped away between its start and its death signal still holds them.
+Called by `conversion` and by the qcow2 driver. A tool gets a list of arguments, which no shell interprets;
+the C locale; resource limits; a deadline; a session of its own; and a death signal, so that none outlives the
+thread that runs it: a killed control plane leaves no writer behind. `keep` hands it the descriptors of locks,
+so that even a tool that has just been killed holds them until it is gone.
 """
 
 import os
@@ -24,6 +24,9 @@ from stratal.kernel.operation import Operation
 _POLL_SECONDS = 0.05
 _REAP_SECONDS = 5.0
 _MOST_OUTPUT_BYTES = 16 * 2**20
+_UNLESS_ORPHANED = 'test "$PPID" = "$1" && shift && exec "$@"'
+"""The death signal is sent to nobody who asks for it once the parent is dead: a server would run for ever."""
+
 _PROGRESS = re.compile(rb"\(\s*(\d+(?:\.\d+)?)/100%\)")
 
 
@@ -69,7 +72,8 @@ class Watch:
 
 
 def command(arguments: Sequence[str], limits: Limits | None = None) -> list[str]:
-    """The arguments, wrapped in programs that set limits and the death signal and then become the tool.
+    """The arguments, wrapped in programs that set limits and the death signal and then become the tool, where
+    this process has not died by then.
 
     Not a `preexec_fn`: Python code between fork and exec can deadlock in a process with threads.
     """
@@ -80,7 +84,8 @@ def command(arguments: Sequence[str], limits: Limits | None = None) -> list[str]
         wrapper.append(f"--as={limits.address_space_bytes}")
     if limits.cpu_seconds is not None:
         wrapper.append(f"--cpu={limits.cpu_seconds}")
-    return [*wrapper, "setpriv", "--pdeathsig", "KILL", *arguments]
+    wrapper += ["setpriv", "--pdeathsig", "KILL"]
+    return [*wrapper, "sh", "-c", _UNLESS_ORPHANED, "sh", str(os.getpid()), *arguments]
 
 
 def environment() -> dict[str, str]:
@@ -190,6 +195,6 @@ def _report(watch: Watch, chunk: bytes) -> None:
 def _failure(tool: str, returncode: int, stderr: str) -> StratalError:
     if returncode < 0:
         return ToolUnavailable(tool=tool, reason=f"was killed by {signal.Signals(-returncode).name}")
-    if returncode == 127 and "failed to execute" in stderr:
+    if returncode == 127 and "not found" in stderr:
         return ToolUnavailable(tool=tool, reason="is not installed")
     return ToolFailed(tool=tool, returncode=returncode, stderr=stderr[-2000:] or f"exit status {returncode}")
