@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from stratal.identity.access_key.service import AccessKey, AccessKeyService
+from stratal.identity.access_key.signatures import UsedSignatures
 from stratal.identity.application_credential.service import (
     ApplicationCredential,
     ApplicationCredentialService,
@@ -78,6 +79,7 @@ class Identity:
         self.users = UserService(catalogue, database, self.roles, self.projects, credentials)
         self.tokens = TokenService(database, credentials, limits)
         self.access_keys = AccessKeyService()
+        self.used_signatures = UsedSignatures()
         self.application_credentials = ApplicationCredentialService(database, verifiers)
         self.rsa_keys = RsaKeyService(database)
         self.bootstrap = Bootstrap(database, self.roles, self.projects, self.users, credentials)

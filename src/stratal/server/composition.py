@@ -101,6 +101,7 @@ class Server:
             network_driver(settings),
             nodes_of=self._network_nodes,
             guests_of=compute.guests_of,
+            ports_of=compute.ports_of,
         )
         self._stack.callback(self.network.close)
         self.compute = compute.Compute(
@@ -254,6 +255,9 @@ class Server:
     def _chores(self) -> dict[str, Callable[[], object]]:
         return {
             "forget_expired_tokens": lambda: self.database.write(self.identity.tokens.forget_expired),
+            "forget_used_signatures": lambda: self.database.write(
+                self.identity.used_signatures.forget_expired
+            ),
             "prune_journal": lambda: self.operations.retention.prune(self.database),
             **self.storage.chores,
             **self.network.chores,

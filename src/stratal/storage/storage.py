@@ -85,7 +85,6 @@ class Storage:
         foreign = ForeignImages(database, self.places, Imports(images.import_directories))
         self.bs_volumes = BsVolumeService(catalogue, self.disks, self.quota, use_of, foreign)
         self.bs_snaps = BsSnapService(catalogue, self.disks)
-        self.block = Block(catalogue, self.bs_policies, self.bs_volumes, self.bs_snaps, self.quota)
         self.os_releases = OsReleaseService(catalogue)
         self.images = VmImages(
             catalogue,
@@ -95,6 +94,15 @@ class Storage:
             places=self.places,
             background=self.background,
             foreign=foreign,
+        )
+        self.block = Block(
+            catalogue,
+            database,
+            self.bs_policies,
+            self.bs_volumes,
+            self.bs_snaps,
+            self.quota,
+            self.images.service,
         )
         self.trees = TreeView(self.bs_volumes, self.background)
         self.reconcilers: list[AnyReconciler] = [
@@ -137,7 +145,7 @@ class Storage:
     @property
     def chores(self) -> Mapping[str, Callable[[], object]]:
         """What is to be done now and then."""
-        return {"reclaim_storage": self._reclaim_now_and_then}
+        return {"reclaim_storage": self._reclaim_now_and_then, **self.block.chores}
 
     def reclaim(self) -> None:
         """Remove what interrupted work left in any place that a policy names."""

@@ -1,13 +1,20 @@
 """Requests that are signed with an access key."""
 
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from evs_client import Cloud
 from stratal.faces.evs.signing import SignedRequest, sign
+from stratal.identity.access_key.signatures import UsedSignatures
+from stratal.kernel.database import Database
+from stratal.kernel.tables import METADATA
 
 pytestmark = pytest.mark.xdist_group("evs")
 
@@ -24,8 +31,9 @@ def _send(
     at: datetime | None = None,
     names: tuple[str, ...] = _HEADERS,
     changed: dict[str, str] | None = None,
+    more: dict[str, str] | None = None,
 ) -> httpx.Response:
-    """A signed request. `sent` and `changed` are what arrives in place of what was signed."""
+    """A signed request, with `more` headers. `sent` and `changed` arrive in place of what was signed."""
     method = "POST" if body else "GET"
     path = path or f"/v2/{cloud.project}/cloudvolumes" + ("" if body else "/detail")
     plain, _, query = path.partition("?")
@@ -33,6 +41,7 @@ def _send(
         "content-type": "application/json",
         "host": cloud.base.removeprefix("http://"),
         "x-sdk-date": (at or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ"),
+        **(more or {}),
     }
     request = SignedRequest(method=method, raw_path=plain, raw_query=query, headers=headers, body=body)
     signature = sign(request, names, key[1])
@@ -102,3 +111,88 @@ def test_a_key_that_was_ended_opens_nothing(member: Cloud) -> None:
     assert _send(member, key).status_code == 200
     member.call("DELETE", f"/identity/v3.0/OS-CREDENTIAL/credentials/{key[0]}", expect=204)
     assert _send(member, key).status_code == 401
+
+
+# -- repetitions ---------------------------------------------------------------------------------------
+
+
+def _volumes_named(member: Cloud, name: str) -> int:
+    found = member.call("GET", f"/v3/volumes/detail?name={name}").json()["volumes"]
+    return len(found)
+
+
+def test_a_signature_changes_something_once(
+    member: Cloud, key: tuple[str, str], unique: Callable[[str], str]
+) -> None:
+    name, at = unique("replayed"), datetime.now(UTC)
+    body = json.dumps({"volume": {"size": 1, "name": name, "volume_type": "default"}}).encode()
+    assert _send(member, key, body=body, at=at).status_code == 202
+    again = _send(member, key, body=body, at=at)
+    assert again.status_code == 401
+    assert "used for a change already" in again.json()["error_msg"]
+    assert _volumes_named(member, name) == 1
+    assert _send(member, key, body=body, at=at + timedelta(seconds=1)).status_code == 202
+    assert _volumes_named(member, name) == 2
+
+
+def test_of_many_at_once_with_one_signature_one_gets_through(
+    member: Cloud, key: tuple[str, str], unique: Callable[[str], str]
+) -> None:
+    name, at = unique("raced"), datetime.now(UTC)
+    body = json.dumps({"volume": {"size": 1, "name": name, "volume_type": "default"}}).encode()
+    with ThreadPoolExecutor(6) as senders:
+        answers = list(senders.map(lambda _: _send(member, key, body=body, at=at), range(6)))
+    assert sorted(each.status_code for each in answers) == [202, 401, 401, 401, 401, 401]
+    assert _volumes_named(member, name) == 1
+
+
+def test_a_refused_request_cannot_be_had_later_by_its_signature(
+    member: Cloud, key: tuple[str, str], unique: Callable[[str], str]
+) -> None:
+    name, at = unique("too-early"), datetime.now(UTC)
+    body = json.dumps({"volume": {"size": 1, "name": name, "volume_type": "not-there"}}).encode()
+    assert _send(member, key, body=body, at=at).status_code == 404
+    assert _send(member, key, body=body, at=at).status_code == 401
+
+
+def test_what_only_reads_may_come_twice(member: Cloud, key: tuple[str, str]) -> None:
+    at = datetime.now(UTC)
+    assert [_send(member, key, at=at).status_code for _ in range(3)] == [200, 200, 200]
+
+
+def test_a_creation_with_a_signed_client_token_may_come_twice_and_is_done_once(
+    member: Cloud, key: tuple[str, str], unique: Callable[[str], str]
+) -> None:
+    name, at = unique("repeatable"), datetime.now(UTC)
+    body = json.dumps({"volume": {"size": 1, "name": name, "volume_type": "default"}}).encode()
+    token = {"x-client-token": str(uuid4())}
+    signed = (*_HEADERS[:2], "x-client-token", "x-sdk-date")
+    answers = [_send(member, key, body=body, at=at, more=token, names=signed) for _ in range(2)]
+    assert [each.status_code for each in answers] == [202, 202]
+    assert answers[0].json() == answers[1].json()
+    assert _volumes_named(member, name) == 1
+    # a token that anybody could have put in does not make it repeatable
+    body = json.dumps({"volume": {"size": 1, "name": name + "2", "volume_type": "default"}}).encode()
+    forged = [
+        _send(member, key, body=body, at=at, changed={"x-client-token": str(uuid4())}) for _ in range(2)
+    ]
+    assert [each.status_code for each in forged] == [202, 401]
+
+
+def test_used_signatures_are_kept_for_as_long_as_they_would_hold(database_url: str) -> None:
+    database = Database(database_url)
+    METADATA.create_all(database.engine)
+    used = UsedSignatures()
+    clock = database.clock.now()
+
+    def use(signature: str, seconds: int) -> bool:
+        until = clock + timedelta(seconds=seconds)
+        return database.write(lambda tx: used.use(tx, "KEY", signature, until=until))
+
+    assert use("a", -1)
+    assert use("b", 900)
+    assert not use("a", -1)
+    assert database.write(used.forget_expired) == 1
+    assert use("a", -1)
+    assert not use("b", 900)
+    database.close()

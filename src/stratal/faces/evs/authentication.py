@@ -75,6 +75,19 @@ class Authentication:
             raise Fault(401, "The password of this user must be changed first.", code="APIGW.0301")
         return access
 
+    def use_up(self, transaction: Transaction, request: signing.SignedRequest) -> None:
+        """Let a signature that was found good be good no more. Raises the 401 of one that was used before."""
+        signature = signing.parse(request.headers["authorization"])
+        until = signing.expiry(request.headers["x-sdk-date"])
+        used = self._services.identity.used_signatures
+        if not used.use(transaction, signature.access, signature.digest, until=until):
+            raise Fault(
+                401,
+                "Incorrect IAM authentication information: this signature was used for a change already; "
+                "sign again in another second, or let the requests differ",
+                code="APIGW.0301",
+            )
+
     def check_project(self, transaction: Transaction, access: Access, project: str) -> None:
         """The project in a path is that of the token; real Cinder answers the same for all others."""
         columns = PROJECT.tables.spec.c
@@ -86,6 +99,12 @@ class Authentication:
 def unauthenticated(base: str = "") -> Fault:
     """The answer to a request without a valid token."""
     return Fault(401, _REFUSED, headers={"www-authenticate": f'Keystone uri="{base}/identity/v3"'})
+
+
+def is_repeatable(request: signing.SignedRequest) -> bool:
+    """Whether the request is named by a client token that is signed, so that a repetition is known as one."""
+    name = "x-client-token"
+    return name in request.headers and name in signing.parse(request.headers["authorization"]).headers
 
 
 def is_signed(headers: Mapping[str, str]) -> bool:

@@ -154,10 +154,17 @@ class Endpoint:
     actions: Mapping[str, Action] | None = None
     #: only with the project's id in the path
     documented: bool = False
+    #: asked again with the same X-Client-Token, it gives the earlier answer and does nothing
+    repeatable: bool = False
 
     @property
     def changes(self) -> bool:
         return self.method not in ("GET", "HEAD")
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything may be different afterwards: some of Cinder's GETs change something."""
+        return self.changes or self.mode is Mode.WRITE
 
 
 def stamp(moment: datetime | None) -> str | None:

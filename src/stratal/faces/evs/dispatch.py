@@ -13,7 +13,13 @@ from litestar.response.base import ASGIResponse
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from stratal.faces.evs import faults, microversions
-from stratal.faces.evs.authentication import TOKEN_HEADER, Authentication, is_signed, unauthenticated
+from stratal.faces.evs.authentication import (
+    TOKEN_HEADER,
+    Authentication,
+    is_repeatable,
+    is_signed,
+    unauthenticated,
+)
 from stratal.faces.evs.call import OLDEST, Action, Call, Dialect, Endpoint, Microversion, Mode, Reply
 from stratal.faces.evs.faults import Fault, bad_request
 from stratal.faces.evs.services import RequestObserver, Services
@@ -133,7 +139,11 @@ class Dispatcher:
                 self._authentication.check_project(transaction, access, project)
             return access
 
-        return await self._services.database.read_async(find, quick=True)
+        access = await self._services.database.read_async(find, quick=True)
+        if not token and endpoint.writes and not (endpoint.repeatable and is_repeatable(signed)):
+            # before anything is done, and whatever comes of it: a refused request is not to be had later
+            await self._services.database.write_async(lambda tx: self._authentication.use_up(tx, signed))
+        return access
 
     def _call(self, request: HttpRequest, endpoint: Endpoint, raw: bytes, access: Access) -> Call:
         version = OLDEST

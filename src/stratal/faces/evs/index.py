@@ -11,6 +11,7 @@ from stratal.faces.evs.identity import administration, credentials, tokens
 from stratal.faces.evs.volume import (
     attachments,
     discovery,
+    group_types,
     groups,
     limits,
     qos,
@@ -53,6 +54,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
             *limits.ENDPOINTS,
         )
     ),
+    *group_types.ENDPOINTS,
     *groups.ENDPOINTS,
     *qos.ENDPOINTS,
     *huawei_volumes.ENDPOINTS,

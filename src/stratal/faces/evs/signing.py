@@ -76,6 +76,11 @@ def check(request: SignedRequest, signature: Signature, secret: str, *, now: dat
         raise BadSignature("verify aksk signature fail")
 
 
+def expiry(date: str) -> datetime:
+    """When a signature with this date, which `check` found good, is refused for its age."""
+    return datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + WINDOW
+
+
 def sign(request: SignedRequest, headers: Iterable[str], secret: str) -> str:
     """The signature of a request with these headers, in hexadecimal."""
     date = request.headers.get("x-sdk-date", "")

@@ -1002,6 +1002,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_login_record")),
     )
     op.create_table(
+        "machine_memory",
+        sa.Column("vm_snap_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("size_byte", sa.BigInteger(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("vm_snap_id", name=op.f("pk_machine_memory")),
+    )
+    op.create_table(
         "machine_part",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -1543,6 +1551,15 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "used_signature",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("expires_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_used_signature")),
+    )
+    with op.batch_alter_table("used_signature", schema=None) as batch_op:
+        batch_op.create_index("ix_used_signature_expires_at", ["expires_at"], unique=False)
+
+    op.create_table(
         "user_spec",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
@@ -1636,6 +1653,7 @@ def upgrade() -> None:
         sa.Column("thread_num_per_core", sa.BigInteger(), nullable=False),
         sa.Column("cpu_num", sa.BigInteger(), nullable=False),
         sa.Column("cpu_mode", sa.Text(), nullable=False),
+        sa.Column("cpu_model", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("memory_mb", sa.BigInteger(), nullable=False),
         sa.Column("ha_enabled", sa.Boolean(), nullable=False),
         sa.Column("graphics_auth_enabled", sa.Boolean(), nullable=False),
@@ -1655,6 +1673,7 @@ def upgrade() -> None:
         sa.Column("graphics_password_num", sa.BigInteger(), nullable=False),
         sa.Column("stop_forced", sa.Boolean(), nullable=False),
         sa.Column("reboot_forced", sa.Boolean(), nullable=False),
+        sa.Column("resume_vm_snap_id", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_virtual_machine_spec")),
         sa.UniqueConstraint("uuid", name=op.f("uq_virtual_machine_spec_uuid")),
         sqlite_autoincrement=True,
@@ -2767,7 +2786,9 @@ def upgrade() -> None:
         sa.Column("thread_num_per_core", sa.BigInteger(), nullable=False),
         sa.Column("time_zone", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("quiesce", sa.Boolean(), nullable=False),
+        sa.Column("memory", sa.Boolean(), nullable=False),
         sa.Column("vm_ip_addresses", sa.Text(), nullable=False),
+        sa.Column("cpu_model", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_snap_spec")),
         sa.UniqueConstraint("uuid", name=op.f("uq_vm_snap_spec_uuid")),
         sqlite_autoincrement=True,
@@ -2836,6 +2857,12 @@ def upgrade() -> None:
         batch_op.create_index("ix_volume_attachment_volume_id", ["volume_id"], unique=False)
 
     op.create_table(
+        "volume_default_type",
+        sa.Column("project_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("bs_policy_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", name=op.f("pk_volume_default_type")),
+    )
+    op.create_table(
         "volume_group",
         sa.Column("uuid", sa.Text(), nullable=False),
         sa.Column("project_id", sa.BigInteger(), nullable=False),
@@ -2843,6 +2870,9 @@ def upgrade() -> None:
         sa.Column("description", sa.Text(), nullable=True),
         sa.Column("group_type_uuid", sa.Text(), nullable=False),
         sa.Column("policy_ids", columns.JsonColumn(), nullable=False),
+        sa.Column("source_group_uuid", sa.Text(), nullable=True),
+        sa.Column("group_snapshot_uuid", sa.Text(), nullable=True),
+        sa.Column("condition", sa.Text(), nullable=True),
         sa.Column("created_at", columns.UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_volume_group")),
     )
@@ -2853,10 +2883,14 @@ def upgrade() -> None:
         "volume_group_snapshot",
         sa.Column("uuid", sa.Text(), nullable=False),
         sa.Column("project_id", sa.BigInteger(), nullable=False),
-        sa.Column("group_uuid", sa.Text(), nullable=False),
+        sa.Column("group_uuid", sa.Text(), nullable=True),
         sa.Column("name", sa.Text(), nullable=True),
         sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("tags", columns.JsonColumn(), nullable=False),
+        sa.Column("server_uuid", sa.Text(), nullable=True),
+        sa.Column("condition", sa.Text(), nullable=True),
         sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_volume_group_snapshot")),
     )
     with op.batch_alter_table("volume_group_snapshot", schema=None) as batch_op:
@@ -2895,6 +2929,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("project_id", name=op.f("pk_volume_limits")),
     )
     op.create_table(
+        "volume_message_dismissed",
+        sa.Column("event_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_volume_message_dismissed")),
+    )
+    op.create_table(
         "volume_qos",
         sa.Column("uuid", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -2904,6 +2943,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_volume_qos")),
         sa.UniqueConstraint("name", name=op.f("uq_volume_qos_name")),
     )
+    op.create_table(
+        "volume_recycle_policy",
+        sa.Column("project_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("switch", sa.Boolean(), nullable=False),
+        sa.Column("threshold_time", sa.Integer(), nullable=False),
+        sa.Column("keep_time", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", name=op.f("pk_volume_recycle_policy")),
+    )
+    op.create_table(
+        "volume_recycled",
+        sa.Column("volume_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("recycled_at", columns.UtcTime(), nullable=False),
+        sa.Column("expires_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("volume_id", name=op.f("pk_volume_recycled")),
+    )
+    with op.batch_alter_table("volume_recycled", schema=None) as batch_op:
+        batch_op.create_index("ix_volume_recycled_expires_at", ["expires_at"], unique=False)
+        batch_op.create_index("ix_volume_recycled_project_id", ["project_id"], unique=False)
+
     op.create_table(
         "volume_traits",
         sa.Column("volume_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -2948,6 +3007,9 @@ def upgrade() -> None:
         sa.Column("is_public", sa.Boolean(), nullable=False),
         sa.Column("extra_specs", columns.JsonColumn(), nullable=False),
         sa.Column("qos_uuid", sa.Text(), nullable=True),
+        sa.Column("encryption", columns.JsonColumn(), nullable=True),
+        sa.Column("disabled", sa.Boolean(), nullable=False),
+        sa.Column("disabled_reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("bs_policy_id", name=op.f("pk_volume_type_traits")),
     )
     op.create_table(
@@ -3397,6 +3459,7 @@ def upgrade() -> None:
         sa.Column("thread_num_per_core", sa.BigInteger(), nullable=False),
         sa.Column("cpu_num", sa.BigInteger(), nullable=False),
         sa.Column("cpu_mode", sa.Text(), nullable=True),
+        sa.Column("cpu_model", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("memory_mb", sa.BigInteger(), nullable=False),
         sa.Column("graphics_auth_enabled", sa.Boolean(), nullable=False),
         sa.Column("graphics_spice_enabled", sa.Boolean(), nullable=False),
@@ -3734,7 +3797,14 @@ def downgrade() -> None:
         batch_op.drop_index("ix_volume_traits_group_uuid")
 
     op.drop_table("volume_traits")
+    with op.batch_alter_table("volume_recycled", schema=None) as batch_op:
+        batch_op.drop_index("ix_volume_recycled_project_id")
+        batch_op.drop_index("ix_volume_recycled_expires_at")
+
+    op.drop_table("volume_recycled")
+    op.drop_table("volume_recycle_policy")
     op.drop_table("volume_qos")
+    op.drop_table("volume_message_dismissed")
     op.drop_table("volume_limits")
     op.drop_table("volume_job")
     op.drop_table("volume_group_type")
@@ -3747,6 +3817,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_volume_group_project_id")
 
     op.drop_table("volume_group")
+    op.drop_table("volume_default_type")
     with op.batch_alter_table("volume_attachment", schema=None) as batch_op:
         batch_op.drop_index("ix_volume_attachment_volume_id")
         batch_op.drop_index("ix_volume_attachment_project_id")
@@ -4342,6 +4413,10 @@ def downgrade() -> None:
         )
 
     op.drop_table("user_spec")
+    with op.batch_alter_table("used_signature", schema=None) as batch_op:
+        batch_op.drop_index("ix_used_signature_expires_at")
+
+    op.drop_table("used_signature")
     with op.batch_alter_table("tree_spec", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_tree_spec_name",
@@ -4555,6 +4630,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_machine_part_vm_id")
 
     op.drop_table("machine_part")
+    op.drop_table("machine_memory")
     op.drop_table("login_record")
     with op.batch_alter_table("layer_name", schema=None) as batch_op:
         batch_op.drop_index("ix_layer_name_tree_id")

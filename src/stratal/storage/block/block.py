@@ -1,19 +1,26 @@
 """The services of this package put together. Called by the storage facade."""
 
+from collections.abc import Callable, Mapping
+
+from stratal.kernel.database import Database
 from stratal.kernel.kind import Catalogue
 from stratal.storage.block.attachments import Attachments
 from stratal.storage.block.groups import Groups
 from stratal.storage.block.jobs import Jobs
 from stratal.storage.block.limits import LimitService
+from stratal.storage.block.messages import Messages
 from stratal.storage.block.qos import Qos
+from stratal.storage.block.recycling import RecycleBin
 from stratal.storage.block.snapshots import BlockSnapshots
 from stratal.storage.block.transfers import Transfers
 from stratal.storage.block.types import VolumeTypes
+from stratal.storage.block.uploads import Uploads
 from stratal.storage.block.volumes import BlockVolumes
 from stratal.storage.bs_policy.service import BsPolicyService
 from stratal.storage.bs_snap.service import BsSnapService
 from stratal.storage.bs_volume.quota import Quota
 from stratal.storage.bs_volume.service import BsVolumeService
+from stratal.storage.vm_image.service import VmImageService
 
 
 class Block:
@@ -22,11 +29,14 @@ class Block:
     def __init__(
         self,
         catalogue: Catalogue,
+        database: Database,
         policies: BsPolicyService,
         volumes: BsVolumeService,
         snapshots: BsSnapService,
         quota: Quota,
+        images: VmImageService,
     ) -> None:
+        self._database = database
         self.limits = LimitService(catalogue)
         self.types = VolumeTypes(policies)
         self.snapshots = BlockSnapshots(snapshots, self.limits)
@@ -36,3 +46,14 @@ class Block:
         self.groups = Groups(self.volumes, self.snapshots, self.limits)
         self.jobs = Jobs()
         self.qos = Qos()
+        self.messages = Messages()
+        self.recycle_bin = RecycleBin(database, self.volumes)
+        self.uploads = Uploads(self.volumes, images)
+
+    @property
+    def chores(self) -> Mapping[str, Callable[[], object]]:
+        """What is to be done now and then."""
+        return {
+            "empty_recycle_bins": self.recycle_bin.empty,
+            "forget_old_volume_jobs": lambda: self._database.write(self.jobs.forget_old),
+        }

@@ -6,19 +6,24 @@ nothing to recover after a crash.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 
 from stratal.kernel.access import Access, Reach
 from stratal.kernel.errors import NotFound
+from stratal.kernel.journal import AUDIT_LOG
 from stratal.kernel.transaction import Transaction
 from stratal.storage.block import views
 from stratal.storage.block.model import JOB
 from stratal.storage.block.views import VolumeView
 from stratal.storage.bs_volume.model import BS_VOLUME
+
+KEPT: Final = timedelta(days=30)
+"""How long a job can be asked for."""
+_audit = AUDIT_LOG.table.c
 
 
 class JobKind(StrEnum):
@@ -27,6 +32,16 @@ class JobKind(StrEnum):
     DELETE = "deleteVolume"
     EXTEND = "extendVolume"
     RETYPE = "retypeVolume"
+    BATCH_EXTEND = "batchExtendVolume"
+    QOS = "modifyVolumeQos"
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether it is shown as one job for each volume."""
+        return self in _OF_MANY
+
+
+_OF_MANY: Final = {JobKind.BATCH_CREATE: JobKind.CREATE, JobKind.BATCH_EXTEND: JobKind.EXTEND}
 
 
 class JobStatus(StrEnum):
@@ -44,7 +59,20 @@ class Job:
     status: JobStatus
     volumes: tuple[VolumeView, ...]
     created_at: datetime
+    #: when all of it was done, or had failed
+    ended_at: datetime | None
     problem: str | None
+    ends: dict[int, datetime]
+
+    @property
+    def kind_of_parts(self) -> JobKind:
+        return _OF_MANY.get(self.kind, self.kind)
+
+    def end_of(self, volume: VolumeView) -> datetime | None:
+        """When the part about a volume was done."""
+        if self.status_of(volume) is JobStatus.RUNNING:
+            return None
+        return self.ends.get(volume.id, self.created_at)
 
     def status_of(self, volume: VolumeView) -> JobStatus:
         return _status(self.kind, volume)
@@ -91,14 +119,46 @@ class Jobs:
         in_order = sorted(found, key=lambda volume: row.volume_ids.index(volume.id))
         states = {_status(kind, volume) for volume in in_order}
         status = next(each for each in (*_WORST_FIRST, JobStatus.SUCCESS) if each in states or not states)
+        ends = self._ends(transaction, kind, row.created_at, in_order)
         return Job(
             uuid=uuid,
             kind=kind,
             status=status,
             volumes=tuple(in_order),
             created_at=row.created_at,
+            ended_at=None if status is JobStatus.RUNNING else max(ends.values(), default=row.created_at),
+            ends=ends,
             problem=next((each.problem for each in in_order if each.problem), None),
         )
+
+    def forget_old(self, transaction: Transaction) -> int:
+        """Remove jobs that nobody asks for any more. Returns how many."""
+        return transaction.execute(delete(JOB).where(JOB.c.created_at < transaction.now - KEPT)).rowcount
+
+    @staticmethod
+    def _ends(
+        transaction: Transaction, kind: JobKind, begin: datetime, volumes: Sequence[VolumeView]
+    ) -> dict[int, datetime]:
+        """When volumes got what a job was for: as they say themselves, else as the audit log has it."""
+        ends: dict[int, datetime] = {}
+        for volume in volumes:
+            end = volume.deletion_finish if kind is JobKind.DELETE else volume.creation_finish
+            if end is not None and end >= begin:
+                ends[volume.id] = end
+        statement = (
+            select(_audit.resource_id, func.max(_audit.finished_at).label("end"))
+            .where(
+                _audit.resource_type == BS_VOLUME.name,
+                _audit.resource_id.in_([volume.id for volume in volumes if volume.id not in ends]),
+                # written in the same transaction
+                _audit.started_at == begin,
+                _audit.finished_at.is_not(None),
+            )
+            .group_by(_audit.resource_id)
+        )
+        for row in transaction.execute(statement).mappings():
+            ends[row["resource_id"]] = row["end"]
+        return ends
 
 
 _WORST_FIRST = (JobStatus.FAIL, JobStatus.RUNNING)

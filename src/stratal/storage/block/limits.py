@@ -20,6 +20,8 @@ from stratal.storage.bs_volume.model import BS_VOLUME
 
 NO_LIMIT: Final = -1
 COUNTED: Final = ("volumes", "snapshots", "groups")
+DEFAULT_CLASS: Final = 0
+"""In the place of a project's id: the limits of projects that have none of their own."""
 
 
 class LimitReached(Conflict):
@@ -54,8 +56,13 @@ class LimitService:
         self._projects: Store[Any, Any] | None = None if project is None else Store(project)
 
     def show(self, transaction: Transaction, project_id: int) -> Limits:
+        """The limits of a project: its own, else those of the default class."""
         names = Limits.__struct_fields__
-        statement = select(*(LIMITS.c[name] for name in names)).where(LIMITS.c.project_id == project_id)
+        statement = (
+            select(*(LIMITS.c[name] for name in names))
+            .where(LIMITS.c.project_id.in_((project_id, DEFAULT_CLASS)))
+            .order_by(LIMITS.c.project_id.desc())
+        )
         row = transaction.execute(statement).mappings().first()
         return Limits() if row is None else Limits(**row)
 
@@ -68,7 +75,7 @@ class LimitService:
         return limits
 
     def reset(self, transaction: Transaction, project_id: int) -> None:
-        """No limits again."""
+        """None of its own any more."""
         transaction.execute(LIMITS.delete().where(LIMITS.c.project_id == project_id))
 
     def usage(self, transaction: Transaction, project_id: int) -> Usage:

@@ -91,6 +91,11 @@ TYPE_TRAITS: Final = Table(
     Column("is_public", Boolean, nullable=False),
     Column("extra_specs", JsonColumn(dict[str, str]), nullable=False),
     Column("qos_uuid", Text),
+    # how its volumes are to be encrypted: kept, and no volume is made that would not be
+    Column("encryption", JsonColumn(dict[str, Any])),
+    # no new volumes, and why
+    Column("disabled", Boolean, nullable=False),
+    Column("disabled_reason", Text),
 )
 
 TYPE_ACCESS: Final = Table(
@@ -98,6 +103,14 @@ TYPE_ACCESS: Final = Table(
     METADATA,
     _id("bs_policy_id"),
     _id("project_id"),
+)
+
+#: the type of volumes whose makers in a project name none
+DEFAULT_TYPE: Final = Table(
+    "volume_default_type",
+    METADATA,
+    _id("project_id"),
+    Column("bs_policy_id", BigInteger, nullable=False),
 )
 
 QOS: Final = Table(
@@ -155,6 +168,11 @@ GROUP: Final = Table(
     Column("description", Text),
     Column("group_type_uuid", Text, nullable=False),
     Column("policy_ids", JsonColumn(list[int]), nullable=False),
+    # what it was copied from, which may be gone
+    Column("source_group_uuid", Text),
+    Column("group_snapshot_uuid", Text),
+    # what an administrator says that the status is
+    Column("condition", Text),
     Column("created_at", UtcTime, nullable=False),
 )
 Index("ix_volume_group_project_id", GROUP.c.project_id)
@@ -164,10 +182,40 @@ GROUP_SNAPSHOT: Final = Table(
     METADATA,
     Column("uuid", Text, primary_key=True),
     Column("project_id", BigInteger, nullable=False),
-    Column("group_uuid", Text, nullable=False),
+    # none: of volumes that were named one by one, as Huawei's snapshot groups are
+    Column("group_uuid", Text),
     Column("name", Text),
     Column("description", Text),
+    Column("tags", JsonColumn(dict[str, str]), nullable=False),
+    Column("server_uuid", Text),
+    Column("condition", Text),
     Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
 )
 Index("ix_volume_group_snapshot_project_id", GROUP_SNAPSHOT.c.project_id)
 Index("ix_volume_group_snapshot_group_uuid", GROUP_SNAPSHOT.c.group_uuid)
+
+#: what was deleted and is kept for a while, as its project wants it
+RECYCLED: Final = Table(
+    "volume_recycled",
+    METADATA,
+    _id("volume_id"),
+    Column("project_id", BigInteger, nullable=False),
+    Column("recycled_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+)
+Index("ix_volume_recycled_project_id", RECYCLED.c.project_id)
+Index("ix_volume_recycled_expires_at", RECYCLED.c.expires_at)
+
+RECYCLE_POLICY: Final = Table(
+    "volume_recycle_policy",
+    METADATA,
+    _id("project_id"),
+    Column("switch", Boolean, nullable=False),
+    # days: how old a volume is at least, and how long it is kept
+    Column("threshold_time", Integer, nullable=False),
+    Column("keep_time", Integer, nullable=False),
+)
+
+#: events that somebody does not want to see as a message any more
+DISMISSED: Final = Table("volume_message_dismissed", METADATA, _id("event_id"))

@@ -14,14 +14,22 @@ from sqlalchemy import ColumnElement, delete, exists, func, literal, or_, select
 from stratal.kernel.access import Access, Reach
 from stratal.kernel.errors import Conflict, Invalid, NotFound
 from stratal.kernel.transaction import Transaction
-from stratal.storage.block.model import TYPE_ACCESS, TYPE_TRAITS
+from stratal.storage.block.model import DEFAULT_TYPE, TYPE_ACCESS, TYPE_TRAITS
 from stratal.storage.block.traits import checked_metadata
 from stratal.storage.bs_policy.model import BS_POLICY, BsPolicyCreate, BsPolicyUpdate
 from stratal.storage.bs_policy.service import BsPolicyService
+from stratal.storage.bs_volume.model import BS_VOLUME
 
 _policy = BS_POLICY.tables.spec
 
-_DEFAULTS: Final[dict[str, Any]] = {"is_public": True, "extra_specs": {}, "qos_uuid": None}
+_DEFAULTS: Final[dict[str, Any]] = {
+    "is_public": True,
+    "extra_specs": {},
+    "qos_uuid": None,
+    "encryption": None,
+    "disabled": False,
+    "disabled_reason": None,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +43,9 @@ class VolumeType:
     is_public: bool
     extra_specs: dict[str, str]
     qos_uuid: str | None
+    encryption: dict[str, Any] | None
+    disabled: bool
+    disabled_reason: str | None
 
 
 class VolumeTypes:
@@ -61,8 +72,18 @@ class VolumeTypes:
         found = self._find(transaction, _policy.c.name == name, *self._usable(access))
         return found[0] if found else None
 
-    def default(self, transaction: Transaction) -> int:
-        """The type of volumes whose makers name none: the oldest one. Raises Invalid where there is none."""
+    def default(self, transaction: Transaction, project_id: int | None = None) -> int:
+        """The type of volumes whose makers name none: the project's own, else the oldest one.
+
+        Raises Invalid where there is none.
+        """
+        own = (
+            select(_policy.c.id)
+            .join(DEFAULT_TYPE, DEFAULT_TYPE.c.bs_policy_id == _policy.c.id)
+            .where(DEFAULT_TYPE.c.project_id == project_id, _policy.c.deletion_begin.is_(None))
+        )
+        if project_id is not None and (chosen := transaction.execute(own).scalar()) is not None:
+            return int(chosen)
         oldest = select(func.min(_policy.c.id)).where(_policy.c.deletion_begin.is_(None))
         id = transaction.execute(oldest).scalar()
         if id is None:
@@ -99,8 +120,9 @@ class VolumeTypes:
 
     def delete(self, transaction: Transaction, access: Access, id: int) -> None:
         """Raises Conflict for the default type, and for one that volumes have."""
-        if id == self.default(transaction):
-            raise Conflict(reason="the default volume type cannot be deleted")
+        chosen = select(DEFAULT_TYPE.c.project_id).where(DEFAULT_TYPE.c.bs_policy_id == id)
+        if id == self.default(transaction) or transaction.execute(chosen).first() is not None:
+            raise Conflict(reason="a default volume type cannot be deleted")
         self._policies.delete(transaction, access, id)
         transaction.execute(delete(TYPE_ACCESS).where(TYPE_ACCESS.c.bs_policy_id == id))
 
@@ -149,6 +171,61 @@ class VolumeTypes:
         if not transaction.execute(statement).rowcount:
             raise NotFound(kind="type access", id=project_id)
 
+    def defaults(self, transaction: Transaction) -> dict[int, int]:
+        """The types that projects chose, by project."""
+        rows = transaction.execute(select(DEFAULT_TYPE.c.project_id, DEFAULT_TYPE.c.bs_policy_id))
+        return {row.project_id: row.bs_policy_id for row in rows}
+
+    def set_default(
+        self, transaction: Transaction, access: Access, project_id: int, id: int | None
+    ) -> VolumeType | None:
+        """Choose a project's default type; None: none of its own any more. Raises NotFound."""
+        if id is None:
+            transaction.execute(delete(DEFAULT_TYPE).where(DEFAULT_TYPE.c.project_id == project_id))
+            return None
+        found = self.show(transaction, access, id)
+        insert = transaction.insert(DEFAULT_TYPE).values(project_id=project_id, bs_policy_id=id)
+        transaction.execute(
+            insert.on_conflict_do_update(
+                index_elements=[DEFAULT_TYPE.c.project_id], set_={"bs_policy_id": id}
+            )
+        )
+        return found
+
+    def set_encryption(
+        self, transaction: Transaction, access: Access, id: int, record: Mapping[str, Any] | None
+    ) -> VolumeType:
+        """Say how volumes of a type are to be encrypted, or not. Raises Conflict while it has any."""
+        self.show(transaction, access, id)
+        volumes = BS_VOLUME.tables.spec.c
+        used = select(volumes.id).where(volumes.bs_policy_id == id, volumes.deleted_at.is_(None)).limit(1)
+        if transaction.execute(used).first() is not None:
+            raise Conflict(reason="the encryption of a volume type that volumes have cannot be changed")
+        self._put(transaction, id, encryption=None if record is None else dict(record))
+        return self.show(transaction, access, id)
+
+    def set_disabled(
+        self, transaction: Transaction, access: Access, id: int, *, disabled: bool, reason: str | None
+    ) -> VolumeType:
+        """Let there be no new volumes where a type keeps them, or let there be."""
+        self.show(transaction, access, id)
+        self._put(transaction, id, disabled=disabled, disabled_reason=reason)
+        return self.show(transaction, access, id)
+
+    def check_usable(self, transaction: Transaction, id: int) -> None:
+        """Raises Invalid, Conflict unless new volumes may be of this type."""
+        columns = TYPE_TRAITS.c
+        statement = select(columns.encryption, columns.disabled).where(columns.bs_policy_id == id)
+        row = transaction.execute(statement).first()
+        if row is None:
+            return
+        if row.encryption is not None:
+            raise Invalid(
+                field="volume_type", reason="wants its volumes encrypted, and nothing here encrypts them"
+            )
+        if row.disabled:
+            raise Conflict(reason="No valid backend was found: the service of this volume type is disabled")
+
     def check_same_place(self, transaction: Transaction, before: int, after: int) -> None:
         """Raises Invalid unless volumes can go from one type to the other as they lie."""
         statement = select(_policy.c.id, _policy.c.driver, _policy.c.place).where(
@@ -189,6 +266,9 @@ class VolumeTypes:
                 is_public=row.is_public is not False,
                 extra_specs=row.extra_specs or {},
                 qos_uuid=row.qos_uuid,
+                encryption=row.encryption,
+                disabled=bool(row.disabled),
+                disabled_reason=row.disabled_reason,
             )
             for row in transaction.execute(statement)
         ]

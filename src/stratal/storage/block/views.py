@@ -8,10 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, UnaryExpression, and_, func, select, true
+from sqlalchemy import ColumnElement, Select, UnaryExpression, and_, exists, func, literal, select, true
 
 from stratal.kernel.transaction import Transaction
-from stratal.storage.block.model import ATTACHMENT, MB_PER_GB, SNAPSHOT_TRAITS, UNNAMED, VOLUME_TRAITS
+from stratal.storage.block.model import (
+    ATTACHMENT,
+    MB_PER_GB,
+    RECYCLED,
+    SNAPSHOT_TRAITS,
+    UNNAMED,
+    VOLUME_TRAITS,
+)
 from stratal.storage.block.states import SNAPSHOT_STATUS, VOLUME_STATUS
 from stratal.storage.bs_policy.model import BS_POLICY
 from stratal.storage.bs_snap.model import BS_SNAP
@@ -24,6 +31,11 @@ _source_snapshot = _s.alias("source_snapshot")
 _source_volume = _v.alias("source_volume")
 
 STATUS: Final = "status"
+
+IN_BIN: Final[ColumnElement[bool]] = exists(
+    select(literal(1)).where(RECYCLED.c.volume_id == _v.c.id).correlate(_v)
+)
+"""Whether a volume was deleted and is kept for a while: it is not among the others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +84,11 @@ class VolumeView:
     serial: str
     created_at: datetime
     updated_at: datetime | None
+    creation_finish: datetime | None
+    deletion_finish: datetime | None
     deleted: bool
+    #: the disk of a virtual machine that it is
+    vm_disk_id: int | None
     attachments: tuple[AttachmentView, ...] = ()
 
 
@@ -138,9 +154,15 @@ def volumes(
     limit: int | None = None,
     offset: int = 0,
     gone: bool = False,
+    recycled: bool = False,
 ) -> list[VolumeView]:
-    """The volumes for which all conditions hold, newest first unless ordered otherwise."""
+    """The volumes for which all conditions hold, newest first unless ordered otherwise.
+
+    `gone`: also those that are no more; `recycled`: those in the bin instead.
+    """
     statement = _VOLUMES if gone else _VOLUMES.where(_v.c.deleted_at.is_(None))
+    if not gone:
+        statement = statement.where(IN_BIN if recycled else ~IN_BIN)
     ordering = order_by or (_v.c.created_at.desc(), _v.c.id.desc())
     rows = transaction.execute(statement.where(*where).order_by(*ordering).limit(limit).offset(offset)).all()
     attachments = attachments_of(transaction, [row.id for row in rows])
@@ -158,7 +180,7 @@ def volume(transaction: Transaction, id: int, *, gone: bool = False) -> VolumeVi
 
 
 def count_volumes(transaction: Transaction, *where: ColumnElement[bool]) -> int:
-    statement = _VOLUMES.where(_v.c.deleted_at.is_(None), *where).with_only_columns(func.count())
+    statement = _VOLUMES.where(_v.c.deleted_at.is_(None), ~IN_BIN, *where).with_only_columns(func.count())
     return int(transaction.execute(statement.order_by(None)).scalar_one())
 
 
@@ -166,7 +188,8 @@ def volume_position(
     transaction: Transaction, columns: Sequence[ColumnElement[Any]], uuid: str
 ) -> Sequence[Any] | None:
     """What a volume has in these columns: where it stands in a list that is ordered by them."""
-    statement = _VOLUMES.where(_v.c.uuid == uuid, _v.c.deleted_at.is_(None)).with_only_columns(*columns)
+    there = _VOLUMES.where(_v.c.uuid == uuid, _v.c.deleted_at.is_(None), ~IN_BIN)
+    statement = there.with_only_columns(*columns)
     return transaction.execute(statement).first()
 
 
@@ -240,7 +263,9 @@ def _volumes_statement() -> Select[*tuple[Any, ...]]:
             _v.c.serial,
             _v.c.created_at,
             _v.c.updated_at,
+            _v.c.creation_finish,
             _v.c.deletion_finish,
+            _vs.c.vm_disk_id,
         )
         .select_from(_v)
         .join(_vs, _vs.c.id == _v.c.id)
@@ -275,7 +300,7 @@ def _snapshots_statement() -> Select[*tuple[Any, ...]]:
         .join(_v, _v.c.id == _s.c.bs_volume_id)
         .join(_vs, _vs.c.id == _v.c.id)
         .join(_st, _st.c.snapshot_id == _s.c.id, isouter=True)
-        .where(_s.c.deleted_at.is_(None))
+        .where(_s.c.deleted_at.is_(None), ~IN_BIN)
     )
 
 
@@ -290,7 +315,6 @@ def gigabytes(size_mb: int) -> int:
 
 def _volume_view(row: Any, attached: tuple[AttachmentView, ...]) -> VolumeView:
     values = dict(row._mapping)
-    finish = values.pop("deletion_finish")
     values |= {
         "name": None if row.name == UNNAMED else row.name,
         "description": row.description or None,
@@ -301,7 +325,7 @@ def _volume_view(row: Any, attached: tuple[AttachmentView, ...]) -> VolumeView:
         "bootable": bool(row.bootable) or row.image_id is not None,
         "multiattach": bool(row.multiattach),
         "updated_at": None if row.updated_at == row.created_at else row.updated_at,
-        "deleted": finish is not None,
+        "deleted": row.deletion_finish is not None,
         "attachments": attached,
     }
     return VolumeView(**values)

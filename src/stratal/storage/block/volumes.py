@@ -191,6 +191,7 @@ class BlockVolumes:
         volume = self.show(transaction, access, id, lock=True)
         check_volume("retype", status=volume.status, uuid=volume.uuid)
         self._types.check_same_place(transaction, volume.policy_id, policy_id)
+        self._types.check_usable(transaction, policy_id)
         if volume.group_uuid is not None:
             self._refuse(volume, "retype", "in no group")
         resource = self._volumes.changeable(transaction, access, id)
@@ -277,10 +278,12 @@ class BlockVolumes:
         policy_id = new.policy_id
         if policy_id is None and new.image_id is not None:
             policy_id = self._policy_of_image(transaction, new.image_id)
+        policy_id = policy_id or self._types.default(transaction, access.project_id)
+        self._types.check_usable(transaction, policy_id)
         body = BsVolumeCreate(
             name=new.name or UNNAMED,
             description=new.description or "",
-            bs_policy_id=policy_id or self._types.default(transaction),
+            bs_policy_id=policy_id,
             size_mb=new.size_gb * MB_PER_GB,
             vm_image_id=new.image_id,
             creator=access.user_name[:255],
@@ -308,6 +311,7 @@ class BlockVolumes:
             creator=access.user_name[:255],
         )
         made = self._volumes.clone(transaction, access, body)
+        self._types.check_usable(transaction, made.spec.bs_policy_id)
         if new.policy_id is not None and new.policy_id != made.spec.bs_policy_id:
             raise Invalid(field="volume_type", reason="must be that of the snapshot")
         if size_gb * MB_PER_GB > made.spec.size_mb:
@@ -318,6 +322,7 @@ class BlockVolumes:
         """Of a volume as it is now: through a snapshot that is let go at once."""
         source = self.show(transaction, access, source_id, lock=True)
         check_volume("clone", status=source.status, uuid=source.uuid)
+        self._types.check_usable(transaction, source.policy_id)
         if new.size_gb is not None and new.size_gb < source.size_gb:
             raise Invalid(
                 field="size",

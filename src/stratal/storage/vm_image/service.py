@@ -115,6 +115,18 @@ class VmImageService(ResourceService[VmImageSpec, VmImageStatus]):
             self._make_layer(transaction, image, body.found.size_bytes, body.found.origin)
         return image
 
+    def of_volume(
+        self, transaction: Transaction, access: Access, volume_id: int, body: VmImageCreate
+    ) -> Image:
+        """An image of what a volume holds at the moment of this transaction. Kept where the volume is."""
+        image = super().create(transaction, access, body)
+        # a name for the length of this transaction; no snapshot has a negative id
+        moment = name_of(NameKind.SNAPSHOT, -image.id)
+        self._disks.snapshot(transaction, name_of(NameKind.HEAD, volume_id), moment)
+        self._disks.share(transaction, moment, name_of(NameKind.IMAGE, image.id))
+        self._disks.drop(transaction, moment)
+        return image
+
     def new(self, transaction: Transaction, access: Access, body: VmImageCreate) -> Change:
         format = _format(body)
         _check_type(body.type, format)

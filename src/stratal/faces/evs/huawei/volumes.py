@@ -299,7 +299,10 @@ def _row(method: str, path: str, run: Any, verb: str, status: int = 200) -> Endp
 
 _DISK = "/v2/cloudvolumes"
 ENDPOINTS: Final = (
-    *(_row("POST", f"/{version}/cloudvolumes", create, "create", 202) for version in ("v2.1", "v2", "v3")),
+    *(
+        replace(_row("POST", f"/{version}/cloudvolumes", create, "create", 202), repeatable=True)
+        for version in ("v2.1", "v2", "v3")
+    ),
     *(
         _row("POST", f"/{version}/cloudvolumes/{{id}}/action", act, "extend", 202)
         for version in ("v2.1", "v2")

@@ -1,10 +1,10 @@
-"""Generic groups (3.13), group types (3.11) and group snapshots (3.14)."""
+"""Generic groups (3.13) and group snapshots (3.14)."""
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 
-from stratal.faces.evs.call import Call, Endpoint, Microversion, Mode, decoded, hex_id, stamp
+from stratal.faces.evs.call import Action, Call, Endpoint, Microversion, Mode, decoded, hex_id, stamp
 from stratal.faces.evs.faults import bad_request
 from stratal.faces.evs.volume import lists
 from stratal.faces.evs.volume.snapshots import Description, Name
@@ -13,27 +13,16 @@ from stratal.identity.project.model import PROJECT
 from stratal.kernel.kind import Profile
 from stratal.kernel.transaction import Transaction
 from stratal.kernel.uuids import uuids_of
-from stratal.storage.block.groups import Group, GroupSnapshot, GroupType
+from stratal.storage.block.group_snapshots import GroupSnapshot
+from stratal.storage.block.groups import Group
 from stratal.storage.bs_policy.model import BS_POLICY
 from stratal.storage.bs_volume.model import BS_VOLUME
 
-_TYPES: Final[Microversion] = (3, 11)
 _GROUPS: Final[Microversion] = (3, 13)
 _SNAPSHOTS: Final[Microversion] = (3, 14)
 _LISTED: Final[Microversion] = (3, 25)
 _UNSET: Final = msgspec.UNSET
 _NO_ACTION: Final = "There is no such action. Verify the request body and Content-Type header and try again."
-TypeName = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
-
-
-class GroupTypeBody(msgspec.Struct, kw_only=True):
-    name: TypeName | None = None
-    description: Description | msgspec.UnsetType | None = _UNSET
-    is_public: bool | None = None
-
-
-class GroupSpecs(msgspec.Struct, kw_only=True):
-    group_specs: dict[str, str]
 
 
 class GroupCreate(msgspec.Struct, kw_only=True):
@@ -62,74 +51,17 @@ class GroupDelete(msgspec.Struct, kw_only=True):
     delete_volumes: bool = msgspec.field(default=False, name="delete-volumes")
 
 
+class ResetStatus(msgspec.Struct, kw_only=True):
+    status: str = ""
+
+
+_STATUSES: Final = ("available", "error", "creating", "deleting", "updating")
+
+
 class GroupSnapshotCreate(msgspec.Struct, kw_only=True):
     group_id: str
     name: Name | None = None
     description: Description | None = None
-
-
-# -- types -------------------------------------------------------------------------------------------
-
-
-def _type(found: GroupType) -> dict[str, Any]:
-    return {
-        "id": found.uuid,
-        "name": found.name,
-        "description": found.description,
-        "is_public": found.is_public,
-        "group_specs": found.specs,
-    }
-
-
-def list_types(transaction: Transaction, call: Call) -> dict[str, Any]:
-    found = call.services.storage.block.groups.types.all(transaction, call.access)
-    return {"group_types": [_type(each) for each in found]}
-
-
-def show_type(transaction: Transaction, call: Call) -> dict[str, Any]:
-    types = call.services.storage.block.groups.types
-    return {"group_type": _type(types.show(transaction, call.access, call.parts["id"]))}
-
-
-def create_type(transaction: Transaction, call: Call) -> dict[str, Any]:
-    body = call.under("group_type", GroupTypeBody)
-    if body.name is None:
-        raise bad_request("Invalid input for field/attribute group_type. 'name' is a required property")
-    description = None if isinstance(body.description, msgspec.UnsetType) else body.description
-    made = call.services.storage.block.groups.types.create(
-        transaction, call.access, body.name, description, is_public=body.is_public is not False
-    )
-    return {"group_type": _type(made)}
-
-
-def update_type(transaction: Transaction, call: Call) -> dict[str, Any]:
-    body = call.under("group_type", GroupTypeBody)
-    values: dict[str, Any] = {
-        name: value for name in ("name", "is_public") if (value := getattr(body, name)) is not None
-    }
-    if not isinstance(body.description, msgspec.UnsetType):
-        values["description"] = body.description
-    changed = call.services.storage.block.groups.types.change(
-        transaction, call.access, call.parts["id"], values
-    )
-    return {"group_type": _type(changed)}
-
-
-def delete_type(transaction: Transaction, call: Call) -> None:
-    call.services.storage.block.groups.types.delete(transaction, call.access, call.parts["id"])
-
-
-def list_specs(transaction: Transaction, call: Call) -> dict[str, Any]:
-    types = call.services.storage.block.groups.types
-    return {"group_specs": types.show(transaction, call.access, call.parts["id"]).specs}
-
-
-def add_specs(transaction: Transaction, call: Call) -> dict[str, Any]:
-    specs = decoded(call.object, GroupSpecs, "group_specs").group_specs
-    types = call.services.storage.block.groups.types
-    now = types.show(transaction, call.access, call.parts["id"]).specs
-    changed = types.change(transaction, call.access, call.parts["id"], {"specs": {**now, **specs}})
-    return {"group_specs": changed.specs}
 
 
 # -- groups ------------------------------------------------------------------------------------------
@@ -148,7 +80,10 @@ def _group(transaction: Transaction, call: Call, found: Group) -> dict[str, Any]
         "volume_types": [policies[id] for id in found.policy_ids],
     }
     if call.microversion >= _SNAPSHOTS:
-        shown |= {"group_snapshot_id": None, "source_group_id": None}
+        shown |= {
+            "group_snapshot_id": found.group_snapshot_uuid,
+            "source_group_id": found.source_group_uuid,
+        }
     if call.microversion >= _LISTED and lists.is_true(call.parameter("list_volume") or "false"):
         shown["volumes"] = [each.uuid for each in found.volumes]
     if call.microversion >= (3, 38):
@@ -231,14 +166,45 @@ def _volumes(transaction: Transaction, call: Call, uuids: str | None) -> list[in
     return [call.id_of(transaction, BS_VOLUME, uuid, "Volume") for uuid in named]
 
 
-def act_on_group(transaction: Transaction, call: Call) -> None:
-    """`delete`; all else that Cinder has here is about replication, which there is none of."""
-    if "delete" not in call.object:
-        raise bad_request(_NO_ACTION)
-    body = decoded(call.object["delete"] or {}, GroupDelete, "delete")
+def delete_group(transaction: Transaction, call: Call, arguments: Any) -> None:
+    body = decoded(arguments or {}, GroupDelete, "delete")
     call.services.storage.block.groups.delete(
         transaction, call.access, call.parts["id"], with_volumes=body.delete_volumes
     )
+
+
+def reset_group(transaction: Transaction, call: Call, arguments: Any) -> None:
+    call.services.storage.block.groups.set_condition(
+        transaction, call.access, call.parts["id"], _condition(arguments)
+    )
+
+
+def reset_moment(transaction: Transaction, call: Call, arguments: Any) -> None:
+    call.services.storage.block.groups.moments.update(
+        transaction, call.access, call.parts["id"], {"condition": _condition(arguments)}
+    )
+
+
+def _condition(arguments: Any) -> str | None:
+    """What an administrator says that the status is; None for what it is by itself."""
+    status = decoded(arguments or {}, ResetStatus, "reset_status").status
+    if status not in _STATUSES:
+        raise bad_request(f"Must specify a valid status: one of {', '.join(_STATUSES)}.")
+    return None if status == "available" else status
+
+
+#: all else that Cinder has here is about replication, which there is none of
+GROUP_ACTIONS: Final = {
+    "delete": Action(run=delete_group, verb="delete"),
+    "reset_status": Action(
+        run=reset_group, verb="reset-status", since=(3, 20), profile=Profile.INFRASTRUCTURE
+    ),
+}
+MOMENT_ACTIONS: Final = {
+    "reset_status": Action(
+        run=reset_moment, verb="reset-status", since=(3, 19), profile=Profile.INFRASTRUCTURE
+    ),
+}
 
 
 # -- group snapshots ---------------------------------------------------------------------------------
@@ -257,16 +223,17 @@ def _moment(found: GroupSnapshot) -> dict[str, Any]:
 
 
 def list_moments(transaction: Transaction, call: Call) -> dict[str, Any]:
-    found = call.services.storage.block.groups.all_snapshots(
+    found = call.services.storage.block.groups.moments.all(
         transaction, call.access, all_projects=lists.wants_all_projects(call)
     )
     full = call.path.endswith("/detail")
+    found = [each for each in found if each.group_uuid is not None]
     shown = [_moment(each) if full else {"id": each.uuid, "name": each.name} for each in found]
     return {"group_snapshots": shown}
 
 
 def show_moment(transaction: Transaction, call: Call) -> dict[str, Any]:
-    found = call.services.storage.block.groups.show_snapshot(transaction, call.access, call.parts["id"])
+    found = call.services.storage.block.groups.moments.show(transaction, call.access, call.parts["id"])
     return {"group_snapshot": _moment(found)}
 
 
@@ -279,43 +246,50 @@ def create_moment(transaction: Transaction, call: Call) -> dict[str, Any]:
 
 
 def delete_moment(transaction: Transaction, call: Call) -> None:
-    call.services.storage.block.groups.delete_snapshot(transaction, call.access, call.parts["id"])
+    call.services.storage.block.groups.moments.delete(transaction, call.access, call.parts["id"])
 
 
 def _row(method: str, path: str, run: Any, verb: str, status: int, since: Microversion) -> Endpoint:
-    types = path.startswith("group_types")
     return Endpoint(
         method=method,
         path=f"/v3/{path}",
         run=run,
-        kind="volume_group_type" if types else "volume_group",
+        kind="volume_group",
         verb=verb,
-        profile=Profile.CATALOGUE if types else Profile.TENANT,
         status=status,
         mode=Mode.READ if method == "GET" else Mode.WRITE,
         since=since,
-        conflict=409 if path == "group_types" else 400,
     )
 
 
 ENDPOINTS: Final = (
-    _row("GET", "group_types", list_types, "list", 200, _TYPES),
-    _row("POST", "group_types", create_type, "create", 202, _TYPES),
-    _row("GET", "group_types/{id}", show_type, "show", 200, _TYPES),
-    _row("PUT", "group_types/{id}", update_type, "update", 200, _TYPES),
-    _row("DELETE", "group_types/{id}", delete_type, "delete", 202, _TYPES),
-    _row("GET", "group_types/{id}/group_specs", list_specs, "show", 200, _TYPES),
-    _row("POST", "group_types/{id}/group_specs", add_specs, "update", 202, _TYPES),
     _row("GET", "groups", list_groups, "list", 200, _GROUPS),
     _row("POST", "groups", create_group, "create", 202, _GROUPS),
     _row("GET", "groups/detail", list_groups_detail, "list", 200, _GROUPS),
     _row("POST", "groups/action", act_on_groups, "create", 202, _SNAPSHOTS),
     _row("GET", "groups/{id}", show_group, "show", 200, _GROUPS),
     _row("PUT", "groups/{id}", update_group, "update", 202, _GROUPS),
-    _row("POST", "groups/{id}/action", act_on_group, "delete", 202, _GROUPS),
+    Endpoint(
+        method="POST",
+        path="/v3/groups/{id}/action",
+        kind="volume_group",
+        verb="action",
+        mode=Mode.WRITE,
+        since=_GROUPS,
+        actions=GROUP_ACTIONS,
+    ),
     _row("GET", "group_snapshots", list_moments, "list", 200, _SNAPSHOTS),
     _row("POST", "group_snapshots", create_moment, "create", 202, _SNAPSHOTS),
     _row("GET", "group_snapshots/detail", list_moments, "list", 200, _SNAPSHOTS),
     _row("GET", "group_snapshots/{id}", show_moment, "show", 200, _SNAPSHOTS),
     _row("DELETE", "group_snapshots/{id}", delete_moment, "delete", 202, _SNAPSHOTS),
+    Endpoint(
+        method="POST",
+        path="/v3/group_snapshots/{id}/action",
+        kind="volume_group",
+        verb="action",
+        mode=Mode.WRITE,
+        since=_SNAPSHOTS,
+        actions=MOMENT_ACTIONS,
+    ),
 )
