@@ -7,7 +7,7 @@ are what users see of it.
 from stratal.compute.compute import KINDS, Compute
 from stratal.compute.guests.defining import Places
 from stratal.compute.guests.guests import Guests
-from stratal.compute.guests_of import guests_of
+from stratal.compute.guests_of import guests_of, ports_of
 from stratal.compute.use import use_of
 from stratal.compute.virtual_machine.bodies import VerifyGraphicsPassword, VirtualMachineClone
 from stratal.compute.virtual_machine.reconcile import Timing, VirtualMachineReconciler
@@ -22,5 +22,6 @@ __all__ = [
     "VirtualMachineClone",
     "VirtualMachineReconciler",
     "guests_of",
+    "ports_of",
     "use_of",
 ]

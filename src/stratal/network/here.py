@@ -1,6 +1,6 @@
 """Where this process is, and what it has to know of nodes and of guests. Given by the composition root."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Final, TypeVar
 
@@ -17,6 +17,9 @@ NodesOf = Callable[[Transaction], Sequence[int]]
 
 GuestsOf = Callable[[Transaction, int], Mapping[str, str | None]]
 """The guests of a network, by its id: the MAC of each interface, with the address that is kept for it."""
+
+PortsOf = Callable[[Transaction, Collection[int]], Collection[int]]
+"""Which of these interfaces of guests there are, wherever they run."""
 
 LOOK_AGAIN: Final = timedelta(seconds=30)
 """How often it is looked whether the host still is as it should be."""
@@ -39,6 +42,11 @@ def pass_on(resource: Resource[S, T]) -> Observed[T]:
     """The outcome of a look at what another node's process has to look at."""
     created = resource.spec.creation_finish is not None
     return Observed(status=resource.status, settled=created, again_after=LOOK_AGAIN if created else PASS_ON)
+
+
+def all_of(transaction: Transaction, vm_nic_ids: Collection[int]) -> Collection[int]:
+    """The interfaces of guests where nobody knows which there are."""
+    return vm_nic_ids
 
 
 def nobody(transaction: Transaction, br_net_id: int) -> Mapping[str, str | None]:

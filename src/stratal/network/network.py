@@ -23,7 +23,7 @@ from stratal.network.bridge.model import BRIDGE
 from stratal.network.bridge.reconcile import BridgeReconciler
 from stratal.network.bridge.service import BridgeService
 from stratal.network.drivers.contract import NetworkDriver
-from stratal.network.here import GuestsOf, Here, NodesOf, nobody
+from stratal.network.here import GuestsOf, Here, NodesOf, PortsOf, all_of, nobody
 from stratal.network.l3_net.model import L3_NET
 from stratal.network.l3_net.reconcile import L3NetReconciler
 from stratal.network.l3_net.service import L3NetService
@@ -43,8 +43,8 @@ KINDS: tuple[AnyKind, ...] = (NIC, VSW, BR_NET, BRIDGE, BR_NET_NS, L3_NET)
 class Network:
     """The services and reconcilers of networks, and the ports that compute plugs guests into.
 
-    `nodes_of` tells which nodes networks are to be on, `guests_of` who is on a network; `owner_uid` is the
-    user that opens taps.
+    `nodes_of` tells which nodes networks are to be on, `guests_of` who is on a network, `ports_of` which
+    interfaces of guests there are; `owner_uid` is the user that opens taps.
     """
 
     def __init__(
@@ -55,10 +55,12 @@ class Network:
         *,
         nodes_of: NodesOf,
         guests_of: GuestsOf = nobody,
+        ports_of: PortsOf = all_of,
         owner_uid: int = 0,
     ) -> None:
         self._database = database
         self._driver = driver
+        self._ports_of = ports_of
         self._here = Here()
         self._first_look = threading.Thread(target=self._look_around, name="network", daemon=True)
         self.nics = NicService(catalogue)
@@ -103,7 +105,11 @@ class Network:
     @property
     def chores(self) -> Mapping[str, Callable[[], object]]:
         """What is to be done now and then."""
-        return {"discover_nics": self.discover, "cover_networks": self._cover}
+        return {
+            "discover_nics": self.discover,
+            "cover_networks": self._cover,
+            "reclaim_networks": self.reclaim,
+        }
 
     def discover(self) -> None:
         """Write down the network cards that are new on this node."""
@@ -115,7 +121,8 @@ class Network:
             self._database.write(lambda tx: self.nics.discover(tx, node_id, found))
 
     def reclaim(self) -> None:
-        """Remove what this node has of networks that are gone, and what crashes left half made."""
+        """Remove what this node has of networks and guests that are gone, and what crashes left half made."""
+        self.ports.reclaim(lambda ids: self._database.read(lambda tx: self._ports_of(tx, ids)))
         survey = self._driver.survey()
         known = {each.spec.br_net_id for each in self._mine(self.bridges)}
         served = {each.spec.br_net_id for each in self._mine(self.br_net_nss)}

@@ -1,5 +1,6 @@
 """Taps for interfaces of guests: what compute needs of networks. Called through the facade."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from stratal.kernel.reconcile import Look
@@ -84,9 +85,15 @@ class Ports:
             return ()
         return tuple(self._driver.addresses(port.network).get(mac.lower(), ()))
 
-    def stray(self, known: frozenset[int]) -> frozenset[int]:
-        """The taps on this node of interfaces that are not known: those may be unplugged."""
-        return self._driver.survey().ports - known
+    def reclaim(self, known: Callable[[Collection[int]], Collection[int]]) -> frozenset[int]:
+        """Remove the taps on this node of interfaces that are not `known`, which is asked after they were
+        seen: an interface is known before it has a tap. What a process has open stays. Returns what went."""
+        there = self._driver.survey().ports
+        stray = there - frozenset(known(there)) if there else there
+        closed = {id for id in stray if (port := self._driver.observe_port(id)) is not None and not port.open}
+        for id in closed:
+            self._driver.remove_port(id)
+        return frozenset(closed)
 
     def _place(self, transaction: Transaction, br_net_id: int) -> tuple[int | None, int | None]:
         network = self._networks.get(transaction, br_net_id, labels=False)

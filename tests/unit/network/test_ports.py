@@ -1,5 +1,7 @@
 """Ports: where compute plugs guests in."""
 
+from collections.abc import Collection
+
 import pytest
 
 from network_installation import Installation, eventually
@@ -54,11 +56,20 @@ def test_the_addresses_of_a_guest_are_learnt(here: Installation) -> None:
     assert here.network.ports.addresses(here.look, 8, MAC) == ()
 
 
-def test_taps_of_guests_that_are_gone_are_told_apart(here: Installation) -> None:
+def test_taps_of_guests_that_are_gone_are_removed(here: Installation) -> None:
     id = here.net()
     for nic in (7, 8):
         here.network.ports.plug(here.look, vm_nic_id=nic, br_net_id=id, mac=MAC)
-    assert here.network.ports.stray(frozenset({7})) == {8}
+    asked: list[frozenset[int]] = []
+
+    def known(ids: Collection[int]) -> set[int]:
+        asked.append(frozenset(ids))
+        return {7}
+
+    assert here.network.ports.reclaim(known) == {8}
+    assert here.driver.survey().ports == {7}
+    assert here.network.ports.reclaim(known) == set()
+    assert asked == [{7, 8}, {7}]
 
 
 def test_a_port_is_counted_by_its_bridge(here: Installation) -> None:
