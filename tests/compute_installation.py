@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from declared_tables import create_tables
 from storage_installation import (
     ADMIN,
     SETTINGS,
@@ -20,7 +21,7 @@ from storage_installation import (
 from stratal.cluster import KINDS as CLUSTER_KINDS
 from stratal.cluster import Cluster
 from stratal.compute import KINDS as COMPUTE_KINDS
-from stratal.compute import Compute, Guests, Places, Timing, VirtualMachineClone, guests_of, use_of
+from stratal.compute import Compute, Guests, Places, Timing, VirtualMachineClone, guests_of, ports_of, use_of
 from stratal.compute.drivers.contract import Hypervisor
 from stratal.compute.drivers.simulated import SimulatedHypervisor, World
 from stratal.identity import KINDS as IDENTITY_KINDS
@@ -29,7 +30,6 @@ from stratal.kernel.database import Database
 from stratal.kernel.engine import Engine, EngineSettings
 from stratal.kernel.kind import Catalogue
 from stratal.kernel.script import Script
-from stratal.kernel.tables import METADATA
 from stratal.kernel.transaction import Transaction
 from stratal.network import KINDS as NETWORK_KINDS
 from stratal.network import Network
@@ -167,7 +167,7 @@ def running(
         network=SimulatedNetwork(script=script),
     )
     database = Database(url)
-    METADATA.create_all(database.engine)
+    create_tables(database)
     kinds = (*IDENTITY_KINDS, *CLUSTER_KINDS, *STORAGE_KINDS, *NETWORK_KINDS, *COMPUTE_KINDS)
     catalogue = Catalogue(kinds)
     storage = Storage(
@@ -189,6 +189,7 @@ def running(
         outside.network,
         nodes_of=lambda tx: [id for id in (this_node(tx),) if id is not None],
         guests_of=guests_of,
+        ports_of=ports_of,
     )
     compute = Compute(
         catalogue,
