@@ -9,7 +9,7 @@ _GOLDEN = Path(__file__).parents[2] / "unit" / "compute" / "domain" / "golden"
 _SCHEMA = Path("/usr/share/libvirt/schemas/domain.rng")
 
 
-@pytest.mark.parametrize("name", ["plain", "chain", "rbd", "uefi", "ide"])
+@pytest.mark.parametrize("name", ["plain", "chain", "rbd", "uefi", "ide", "models"])
 def test_what_is_written_meets_libvirts_schema(name: str) -> None:
     if not _SCHEMA.exists():
         pytest.skip("libvirt is not installed")

@@ -33,6 +33,10 @@ ADDED: dict[str, str] = {
     },
     "VirtualMachine.spec.reboot_num": "a request of it shows as reconciling until it is done",
     "VirtualMachine.spec.rollback_num": "as reboot_num",
+    **{
+        f"VirtualMachine.{part}.cpu_model": "the cpu_mode custom says nothing without a model"
+        for part in ("spec", "status", "create", "update")
+    },
     "VirtualMachine.spec.rollback_vm_snap_id": "where a machine was rolled back to",
     **{
         f"VirtualMachine.status.{name}": "what a guest was booted with: a change is irreconcilable"

@@ -42,6 +42,7 @@ class NicModel(StrEnum):
     VIRTIO = "virtio"
     E1000 = "e1000"
     E1000E = "e1000e"
+    RTL8139 = "rtl8139"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -182,7 +183,7 @@ class MachineDefinition:
     memory_bytes: int
     cpu: CpuTopology = CpuTopology()
     cpu_mode: CpuMode = CpuMode.HOST_PASSTHROUGH
-    #: in QEMU's words, for `CpuMode.CUSTOM`
+    #: for `CpuMode.CUSTOM`, by the name that libvirt has for it
     cpu_model: str | None = None
     firmware: Firmware = Firmware.BIOS
     #: where UEFI keeps its variables: made from a template at the first start, gone with `remove`

@@ -61,7 +61,7 @@ def definition(
             threads_per_core=spec.thread_num_per_core,
         ),
         cpu_mode=CpuMode(spec.cpu_mode),
-        cpu_model="qemu64" if spec.cpu_mode is CpuMode.CUSTOM else None,
+        cpu_model=spec.cpu_model,
         firmware=Firmware(spec.bios),
         nvram=places.state / f"{wanted.machine}.nvram" if spec.bios is Firmware.UEFI else None,
         clock=spec.time_zone,

@@ -20,6 +20,7 @@ BOOTED = (
     "thread_num_per_core",
     "cpu_num",
     "cpu_mode",
+    "cpu_model",
     "memory_mb",
     "graphics_auth_enabled",
     "graphics_spice_enabled",
@@ -157,7 +158,7 @@ def status_of(
         status = msgspec.structs.replace(
             status, **{name: getattr(spec, name) for name in BOOTED}, reboot_num=spec.reboot_num
         )
-    if not alive:
+    if booted or (not alive and wanted.resume is None):
         status = msgspec.structs.replace(status, rollback_num=spec.rollback_num)
     return status
 

@@ -11,6 +11,7 @@ from stratal.compute.virtual_machine.model import (
     BootDevice,
     BootOrder,
     CoreNum,
+    CpuModel,
     CpuNum,
     HaEnabled,
     MemoryMb,
@@ -64,6 +65,7 @@ class VirtualMachineCreate(CreateSpec, kw_only=True, forbid_unknown_fields=True)
     thread_num_per_core: ThreadNum | msgspec.UnsetType = msgspec.UNSET
     cpu_num: CpuNum | msgspec.UnsetType = msgspec.UNSET
     cpu_mode: Mode = CpuMode.HOST_MODEL
+    cpu_model: CpuModel | None = None
     memory_mb: MemoryMb
     ha_enabled: HaEnabled = False
     graphics_auth_enabled: AuthEnabled = False
@@ -95,6 +97,7 @@ class VirtualMachineUpdate(UpdateSpec, kw_only=True, forbid_unknown_fields=True)
     thread_num_per_core: ThreadNum | msgspec.UnsetType = msgspec.UNSET
     cpu_num: CpuNum | msgspec.UnsetType = msgspec.UNSET
     cpu_mode: Mode | msgspec.UnsetType = msgspec.UNSET
+    cpu_model: CpuModel | msgspec.UnsetType | None = msgspec.UNSET
     memory_mb: MemoryMb | msgspec.UnsetType = msgspec.UNSET
     ha_enabled: HaEnabled | msgspec.UnsetType = msgspec.UNSET
     graphics_auth_enabled: AuthEnabled | msgspec.UnsetType = msgspec.UNSET

@@ -63,8 +63,10 @@ class Cloning:
 
     def copy_of(self, transaction: Transaction, source: Source, body: VirtualMachineClone) -> Prepared:
         """The machine to be created. Its volumes are there already."""
-        frozen = source.machine.spec if source.snapshot is None else source.snapshot.spec
-        kept = {name: getattr(frozen, name) for name in FROZEN}
+        if source.snapshot is None:
+            kept = {name: getattr(source.machine.spec, name) for name in (*FROZEN, "cpu_model")}
+        else:
+            kept = self._snaps.frozen(transaction, source.snapshot)
         password = self._machines.private(transaction, source.machine.id, "graphics_password")
         copy: dict[str, Any] = {
             **kept,
@@ -87,7 +89,7 @@ class Cloning:
             parts = shape.of_snapshot(transaction, source.snapshot.id)
         wanted = VirtualMachineCreate(
             name=body.name,
-            memory_mb=frozen.memory_mb,
+            memory_mb=kept["memory_mb"],
             vm_disks=[
                 self._disk(transaction, source, disk, body, part_name(body.name, "disk", index))
                 for index, disk in enumerate(parts.disks)

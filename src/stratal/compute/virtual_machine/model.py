@@ -45,6 +45,13 @@ CoreNum = Annotated[Cpus, msgspec.Meta(description="Cores in each socket.")]
 ThreadNum = Annotated[Cpus, msgspec.Meta(description="Threads of each core.")]
 CpuNum = Annotated[Cpus, msgspec.Meta(description="Processors in all: sockets times cores times threads.")]
 Mode = Annotated[CpuMode, msgspec.Meta(description="What processor the guest sees.")]
+CpuModel = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$(?!\n)",
+        description="The model of the processor, for the mode custom: such as Nehalem or EPYC.",
+    ),
+]
 MemoryMb = Annotated[int, msgspec.Meta(ge=LEAST_MEMORY_MB, le=MOST_MEMORY_MB, description="Memory in MiB.")]
 HaEnabled = Annotated[
     bool, msgspec.Meta(description="Whether it is started on another node when its own one fails.")
@@ -74,6 +81,7 @@ class VirtualMachineSpec(TenantSpec, kw_only=True, omit_defaults=True):
     thread_num_per_core: ThreadNum
     cpu_num: CpuNum
     cpu_mode: Mode
+    cpu_model: CpuModel | None = None
     memory_mb: MemoryMb
     ha_enabled: HaEnabled
     graphics_auth_enabled: AuthEnabled
@@ -104,6 +112,8 @@ class VirtualMachinePrivate(msgspec.Struct, kw_only=True):
     stop_forced: bool = False
     #: the reboot that is wanted presses reset
     reboot_forced: bool = False
+    #: the snapshot whose memory the rollback that is wanted ends with; None: it ends with a stopped machine
+    resume_vm_snap_id: int | None = None
 
 
 class VirtualMachineStatus(Status, kw_only=True, omit_defaults=True):
@@ -134,6 +144,7 @@ class VirtualMachineStatus(Status, kw_only=True, omit_defaults=True):
     thread_num_per_core: int = count_field()
     cpu_num: int = count_field()
     cpu_mode: CpuMode | None = None
+    cpu_model: str | None = None
     memory_mb: int = count_field()
     graphics_auth_enabled: bool = msgspec.field(default_factory=bool)
     graphics_spice_enabled: bool = msgspec.field(default_factory=bool)

@@ -18,7 +18,6 @@ from stratal.compute.vm_disk.model import VmDiskCreate
 from stratal.compute.vm_disk.service import VmDiskService
 from stratal.compute.vm_disk.volumes import DiskVolumes
 from stratal.compute.vm_nic.service import VmNicService
-from stratal.compute.vm_snap.model import FROZEN
 from stratal.compute.vm_snap.service import Snapshot, VmSnapService
 from stratal.kernel.access import Access
 from stratal.kernel.errors import Invalid, NotFound
@@ -53,8 +52,7 @@ class Rollback:
         self._put_nics_back(transaction, access, machine, then.nics)
         self._put_drives_back(transaction, access, machine, then.cd_roms)
         self._disks.note_sharing(transaction, machine.id)
-        frozen = {name: getattr(snapshot.spec, name) for name in FROZEN}
-        return frozen | {"power_state": WantedPower.STOPPED}
+        return self._snaps.frozen(transaction, snapshot) | {"power_state": WantedPower.STOPPED}
 
     def _snapshot(self, transaction: Transaction, access: Access, machine: Machine, id: int) -> Snapshot:
         try:

@@ -11,6 +11,7 @@ import msgspec
 from stratal.compute import children
 from stratal.compute.cleanups import Jobs
 from stratal.compute.machines import Machine, check_stopped
+from stratal.compute.virtual_machine import processor
 from stratal.compute.virtual_machine.bodies import (
     VerifyGraphicsPassword,
     VirtualMachineClone,
@@ -141,6 +142,7 @@ class VirtualMachineService(ResourceService[VirtualMachineSpec, VirtualMachineSt
         return {
             **spec,
             **complete(topology),
+            **processor.complete(spec),
             "boot_device_order": _boot_order(spec["boot_device_order"]),
             "flattened": True,
             "reboot_num": 0,
@@ -158,6 +160,9 @@ class VirtualMachineService(ResourceService[VirtualMachineSpec, VirtualMachineSt
         topology = {name: spec[name] for name in (*FIELDS, "cpu_num") if name in spec}
         if topology:
             spec |= complete(topology, {name: getattr(resource.spec, name) for name in FIELDS})
+        if not spec.keys().isdisjoint(processor.FIELDS):
+            before = {name: getattr(resource.spec, name) for name in processor.FIELDS}
+            spec |= processor.complete(spec, before)
         if "boot_device_order" in spec:
             spec["boot_device_order"] = _boot_order(spec["boot_device_order"])
         if "time_zone" in spec:

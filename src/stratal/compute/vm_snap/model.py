@@ -51,8 +51,12 @@ class VmSnapPrivate(msgspec.Struct, kw_only=True):
 
     #: the guest's file systems are to be frozen around the moment
     quiesce: bool = False
+    #: the guest's memory is to be kept: see `stratal.compute.memories`
+    memory: bool = False
     #: the addresses that the guest had
     vm_ip_addresses: list[str] = msgspec.field(default_factory=list[str])
+    #: the model of the processor that the guest saw, where its mode was custom
+    cpu_model: str | None = None
 
 
 class VmSnapStatus(Status, kw_only=True, omit_defaults=True):
@@ -73,6 +77,12 @@ class VmSnapCreate(CreateSpec, kw_only=True, forbid_unknown_fields=True):
     vm_id: MachineId
     quiesce: Annotated[
         bool, msgspec.Meta(description="Freeze the guest's file systems around it, through its agent.")
+    ] = False
+    memory: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Keep the memory of the running guest too, so that it can go on from this instant."
+        ),
     ] = False
 
 

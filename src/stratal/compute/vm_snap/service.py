@@ -60,8 +60,14 @@ class VmSnapService(ResourceService[VmSnapSpec, VmSnapStatus]):
             "vm_name": machine.spec.name,
             "vm_description": machine.spec.description,
             "vm_ip_addresses": machine.status.ip_addresses,
+            "cpu_model": machine.spec.cpu_model,
             **{name: getattr(machine.spec, name) for name in FROZEN},
         }
+
+    def frozen(self, transaction: Transaction, snapshot: Snapshot) -> dict[str, Any]:
+        """What the machine was to be at a snapshot of it, by the columns of machines."""
+        kept = {name: getattr(snapshot.spec, name) for name in FROZEN}
+        return kept | {"cpu_model": self.store.private(transaction, snapshot.id, "cpu_model")}
 
     def before_delete(self, transaction: Transaction, access: Access, resource: Snapshot) -> None:
         mine = {"vm_snap_id": resource.id}

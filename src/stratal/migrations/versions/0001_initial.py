@@ -1002,14 +1002,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_login_record")),
     )
     op.create_table(
-        "machine_memory",
-        sa.Column("vm_snap_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("size_byte", sa.BigInteger(), nullable=False),
-        sa.Column("problem", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("vm_snap_id", name=op.f("pk_machine_memory")),
-    )
-    op.create_table(
         "machine_part",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -4630,7 +4622,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_machine_part_vm_id")
 
     op.drop_table("machine_part")
-    op.drop_table("machine_memory")
     op.drop_table("login_record")
     with op.batch_alter_table("layer_name", schema=None) as batch_op:
         batch_op.drop_index("ix_layer_name_tree_id")

@@ -120,12 +120,36 @@ IDE = replace(
     ),
 )
 
+MODELS = replace(
+    PLAIN,
+    name="models",
+    cpu_mode=CpuMode.CUSTOM,
+    cpu_model="EPYC-Rome",
+    disks=(
+        Disk(target="vda", bus=Bus.VIRTIO, chain=(layer("a.qcow2"),), boot_order=1),
+        Disk(target="sda", bus=Bus.SATA, chain=(layer("b.qcow2"),), boot_order=3),
+        Disk(
+            target="sdb",
+            bus=Bus.SCSI,
+            chain=(layer("c.qcow2"),),
+            boot_order=2,
+            cache=CacheMode.WRITETHROUGH,
+        ),
+    ),
+    nics=tuple(
+        Nic(mac=f"52:54:00:11:22:4{number}", tap=f"tap{number}", model=model, boot_order=4 + number)
+        for number, model in enumerate(NicModel)
+    ),
+)
+"""Every model of NIC, every bus that a Q35 board has, and a processor by its name, emulated."""
+
 CASES = [
     ("plain", PLAIN, _TCG),
     ("chain", CHAIN, _TCG),
     ("rbd", RBD, _TCG),
     ("uefi", UEFI, _KVM),
     ("ide", IDE, _KVM),
+    ("models", MODELS, _TCG),
 ]
 
 
