@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import MetaData, select
 
+from declared_tables import create_tables
 from stratal.identity import KINDS as IDENTITY_KINDS
 from stratal.kernel.access import Access, Reach
 from stratal.kernel.actions import actions_of
@@ -255,8 +256,7 @@ def running(
     """
     driver = driver or SimulatedNetwork(SimulatedHost.with_interfaces(["sim0", "sim1", "sim2", "sim3"]))
     database = Database(url)
-    METADATA.create_all(database.engine)
-    _GUESTS.create_all(database.engine)
+    create_tables(database, _GUESTS)
     catalogue = Catalogue([*IDENTITY_KINDS, *KINDS, GUEST])
     guests = GuestService(GUEST, catalogue)
     nodes = [NODE_ID]

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import select
 
+from declared_tables import create_tables
 from stratal.identity import KINDS as IDENTITY_KINDS
 from stratal.kernel.access import Access, Reach
 from stratal.kernel.actions import actions_of
@@ -21,7 +22,6 @@ from stratal.kernel.kind import Catalogue
 from stratal.kernel.service import ResourceService
 from stratal.kernel.state import State
 from stratal.kernel.store import Resource, Store
-from stratal.kernel.tables import METADATA
 from stratal.kernel.transaction import Transaction
 from stratal.kernel.work import WORK, ask
 from stratal.storage import KINDS, Backend, ImageSettings, Storage, Use
@@ -304,7 +304,7 @@ def running(
     script = script or Script()
     backends = backends or {"simulated": simulated(script)}
     database = Database(url)
-    METADATA.create_all(database.engine)
+    create_tables(database)
     catalogue = Catalogue([*IDENTITY_KINDS, *KINDS])
     uses: dict[int, Use] = {}
     storage = Storage(

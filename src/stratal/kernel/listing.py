@@ -5,6 +5,7 @@ plain names for records.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -54,8 +55,9 @@ class ListRequest:
         return parse_sort(self.sort, fields, tie_break=tie_break)
 
 
+@cache
 def fields_of(kind: AnyKind) -> Fields:
-    """The fields of a kind with spec and status."""
+    """The fields of a kind with spec and status. Not to be changed: all services of the kind share them."""
     spec, status = kind.tables.spec, kind.tables.status
     fields = {
         **_fields(spec, kind.spec.__struct_fields__, "spec."),

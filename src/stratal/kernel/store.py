@@ -6,12 +6,13 @@ was observed). Rows with `deleted_at` set are tombstones and are never seen from
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, func, select, update
 
 from stratal.kernel.fields import Spec, Status
-from stratal.kernel.kind import Kind
+from stratal.kernel.kind import AnyKind, Kind
 from stratal.kernel.labels import Label, labels_of, labels_of_one
 from stratal.kernel.prepared import Prepared
 from stratal.kernel.state import ResourceState, derive_state
@@ -48,46 +49,58 @@ class Listing(Generic[S, T]):
     total_count: int
 
 
+class _Statements:
+    """The statements of one kind's rows."""
+
+    def __init__(self, kind: AnyKind) -> None:
+        spec, status = kind.tables.spec, kind.tables.status
+        wanted_names: tuple[str, ...] = kind.spec.__struct_fields__
+        observed_names: tuple[str, ...] = kind.status.__struct_fields__
+        self.all = (
+            select(
+                *(spec.c[name] for name in wanted_names),
+                *(status.c[name] for name in observed_names),
+                status.c.irreconcilable,
+            )
+            .join_from(spec, status, spec.c.id == status.c.id)
+            .where(spec.c.deleted_at.is_(None))
+        )
+        one = self.all.where(spec.c.id == bindparam("wanted"))
+        self.one = Prepared(one)
+        self.locked = Prepared(one.with_for_update(of=spec))
+        self.shared = Prepared(one.with_for_update(of=spec, read=True))
+        wanted: BindParameter[Any] = bindparam("wanted", expanding=True)
+        self.many_locked = self.all.where(spec.c.id.in_(wanted)).order_by(spec.c.id).with_for_update(of=spec)
+        # the columns that these set are the keys of what they are executed with
+        self.change_spec = update(spec).where(spec.c.id == bindparam("wanted"))
+        #: those of users' changes, by the columns that they set
+        self.changes: dict[tuple[str, ...], Prepared] = {}
+        self.change_status = update(status).where(status.c.id == bindparam("wanted"))
+        self.insert_spec = spec.insert().returning(spec.c.id)
+        self.insert_status = status.insert()
+
+
+@cache
+def _statements_of(kind: AnyKind) -> _Statements:
+    """Built and compiled once, however many stores a kind has: that takes longer than to execute them."""
+    return _Statements(kind)
+
+
 class Store(Generic[S, T]):
-    """The rows of one kind. Stateless: its statements are built once and shared."""
+    """The rows of one kind. Stateless, and cheap to make: its statements are shared."""
 
     def __init__(self, kind: Kind[S, T]) -> None:
         self.kind = kind
         self._spec, self._status = kind.tables.spec, kind.tables.status
         self._spec_fields = kind.spec.__struct_fields__
         self._status_fields = kind.status.__struct_fields__
-        self._all = (
-            select(
-                *(self._spec.c[name] for name in self._spec_fields),
-                *(self._status.c[name] for name in self._status_fields),
-                self._status.c.irreconcilable,
-            )
-            .join_from(self._spec, self._status, self._spec.c.id == self._status.c.id)
-            .where(self._spec.c.deleted_at.is_(None))
-        )
-        one = self._all.where(self._spec.c.id == bindparam("wanted"))
-        self._one = Prepared(one)
-        self._locked = Prepared(one.with_for_update(of=self._spec))
-        self._shared = Prepared(one.with_for_update(of=self._spec, read=True))
-        wanted: BindParameter[Any] = bindparam("wanted", expanding=True)
-        self._many_locked = (
-            self._all.where(self._spec.c.id.in_(wanted))
-            .order_by(self._spec.c.id)
-            .with_for_update(of=self._spec)
-        )
-        # the columns that these set are the keys of what they are executed with
-        self._change_spec = update(self._spec).where(self._spec.c.id == bindparam("wanted"))
-        #: those of users' changes, by the columns that they set
-        self._changes: dict[tuple[str, ...], Prepared] = {}
-        self._change_status = update(self._status).where(self._status.c.id == bindparam("wanted"))
-        self._insert_spec = self._spec.insert().returning(self._spec.c.id)
-        self._insert_status = self._status.insert()
+        self._statements = _statements_of(kind)
 
     def get(
         self, transaction: Transaction, id: int, *, lock: bool = False, labels: bool = True
     ) -> Resource[S, T] | None:
         """The resource, or None. With `lock`, nobody else changes its spec until the transaction ends."""
-        rows = transaction.rows(self._locked if lock else self._one, {"wanted": id})
+        rows = transaction.rows(self._statements.locked if lock else self._statements.one, {"wanted": id})
         if not rows:
             return None
         return self._resource(rows[0], labels_of_one(transaction, self.kind.name, id) if labels else [])
@@ -96,21 +109,21 @@ class Store(Generic[S, T]):
         """The resource without its labels, or None. Nobody changes its spec until the transaction ends, but
         any number of transactions may hold it.
         """
-        rows = transaction.rows(self._shared, {"wanted": id})
+        rows = transaction.rows(self._statements.shared, {"wanted": id})
         return self._resource(rows[0], []) if rows else None
 
     def lock(self, transaction: Transaction, ids: Sequence[int]) -> list[Resource[S, T]]:
         """Those of these resources that there are, without their labels. Nobody else changes their specs
         until the transaction ends.
         """
-        rows = transaction.execute(self._many_locked, {"wanted": list(ids)}).all()
+        rows = transaction.execute(self._statements.many_locked, {"wanted": list(ids)}).all()
         return [self._resource(row, []) for row in rows]
 
     def find(
         self, transaction: Transaction, *where: ColumnElement[bool], labels: bool = True
     ) -> list[Resource[S, T]]:
         """Every resource for which all conditions hold, in the order of their ids."""
-        rows = transaction.execute(self._all.where(*where).order_by(self._spec.c.id)).all()
+        rows = transaction.execute(self._statements.all.where(*where).order_by(self._spec.c.id)).all()
         return self._resources(transaction, rows) if labels else [self._resource(row, []) for row in rows]
 
     def page(
@@ -123,7 +136,7 @@ class Store(Generic[S, T]):
         offset: int,
     ) -> Listing[S, T]:
         """A page of the resources for which all conditions hold, and the count of all of them."""
-        chosen = self._all.where(*where)
+        chosen = self._statements.all.where(*where)
         rows = transaction.execute(chosen.order_by(*order_by).limit(limit).offset(offset)).all()
         if 0 < len(rows) < limit or (not rows and offset == 0 and limit > 0):
             total = offset + len(rows)
@@ -148,10 +161,10 @@ class Store(Generic[S, T]):
         """Write the rows of a new resource, nothing observed yet. Returns its id."""
         base: dict[str, Any] = {"created_at": transaction.now, "updated_at": transaction.now}
         values = {**base, "etag": transaction.entropy.etag(), "uuid": transaction.entropy.uuid(), **spec}
-        id = int(transaction.execute(self._insert_spec, values).scalar_one())
+        id = int(transaction.execute(self._statements.insert_spec, values).scalar_one())
         fresh = self.kind.status(id=id, etag=transaction.entropy.etag(), **base)
         observed = {name: getattr(fresh, name) for name in self._status_fields}
-        transaction.execute(self._insert_status, {**observed, "irreconcilable": []})
+        transaction.execute(self._statements.insert_status, {**observed, "irreconcilable": []})
         return id
 
     def change_spec(self, transaction: Transaction, id: int, values: Mapping[str, Any]) -> S:
@@ -160,16 +173,17 @@ class Store(Generic[S, T]):
         """
         stamped = {"etag": transaction.entropy.etag(), "updated_at": transaction.now, **values}
         columns = tuple(stamped)
-        change = self._changes.get(columns)
+        change = self._statements.changes.get(columns)
         if change is None:
             seen = (self._spec.c[name] for name in self._spec_fields)
-            change = self._changes[columns] = Prepared(self._change_spec.returning(*seen), columns)
+            change = Prepared(self._statements.change_spec.returning(*seen), columns)
+            self._statements.changes[columns] = change
         [row] = transaction.rows(change, {**stamped, "wanted": id})
         return self.kind.spec(**dict(zip(self._spec_fields, row, strict=True)))
 
     def mark(self, transaction: Transaction, id: int, values: Mapping[str, Any]) -> None:
         """Write columns of the spec that no user sets (times of its life, private ones): the etag stays."""
-        transaction.execute(self._change_spec, {**values, "wanted": id})
+        transaction.execute(self._statements.change_spec, {**values, "wanted": id})
 
     def change_status(
         self, transaction: Transaction, id: int, status: T, irreconcilable: Sequence[str]
@@ -182,12 +196,12 @@ class Store(Generic[S, T]):
             "updated_at": transaction.now,
             "irreconcilable": list(irreconcilable),
         }
-        transaction.execute(self._change_status, {**stamped, "wanted": id})
+        transaction.execute(self._statements.change_status, {**stamped, "wanted": id})
 
     def bury(self, transaction: Transaction, id: int) -> None:
         """Turn both rows into tombstones."""
         self.mark(transaction, id, {"deletion_finish": transaction.now, "deleted_at": transaction.now})
-        transaction.execute(self._change_status, {"deleted_at": transaction.now, "wanted": id})
+        transaction.execute(self._statements.change_status, {"deleted_at": transaction.now, "wanted": id})
 
     def private(self, transaction: Transaction, id: int, column: str) -> Any:
         """One private column of a live resource, or None."""

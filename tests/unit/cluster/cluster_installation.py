@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from declared_tables import create_tables
 from stratal.cluster import KINDS, Cluster, HostFacts
 from stratal.kernel.access import SYSTEM, Access, Reach
 from stratal.kernel.database import Database
@@ -15,7 +16,6 @@ from stratal.kernel.fields import CreateSpec
 from stratal.kernel.kind import Catalogue
 from stratal.kernel.service import ResourceService
 from stratal.kernel.store import Resource
-from stratal.kernel.tables import METADATA
 
 NODE_NAME = "node-1"
 
@@ -106,7 +106,7 @@ class Installation:
 @contextmanager
 def running(url: str) -> Iterator[Installation]:
     database = Database(url)
-    METADATA.create_all(database.engine)
+    create_tables(database)
     catalogue = Catalogue(KINDS)
     cluster = Cluster(catalogue, node_name=NODE_NAME, read_host=lambda: FACTS)
     engine = Engine(

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from declared_tables import create_tables
 from stratal.cluster import KINDS as CLUSTER_KINDS
 from stratal.identity import KINDS, Identity, Login, LoginLimits, Session, Verifiers
 from stratal.identity.user.model import UserCreate
 from stratal.kernel.access import SYSTEM, Access
 from stratal.kernel.database import Database
 from stratal.kernel.kind import Catalogue
-from stratal.kernel.tables import METADATA
 
 PASSWORD = "correct horse battery"
 LIMITS = LoginLimits(session=timedelta(hours=8), max_failures=3, lockout=timedelta(minutes=15))
@@ -65,7 +65,7 @@ def installed(url: str, *, verifiers: Verifiers | None = None) -> Iterator[Insta
     clock = StoppedClock()
     database = Database(url, clock=clock)
     try:
-        METADATA.create_all(database.engine)
+        create_tables(database)
         yield installation(database, clock, verifiers or cheap_verifiers())
     finally:
         database.close()

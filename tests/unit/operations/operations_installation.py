@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from declared_tables import create_tables
 from stratal.cluster import KINDS as CLUSTER_KINDS
 from stratal.cluster import Cluster
 from stratal.kernel.access import Access, Reach
@@ -18,7 +19,6 @@ from stratal.kernel.kind import Catalogue
 from stratal.kernel.labels import Label
 from stratal.kernel.service import ResourceService
 from stratal.kernel.store import Resource
-from stratal.kernel.tables import METADATA
 from stratal.operations import KINDS, Operations
 
 ADMIN = Access(
@@ -104,7 +104,7 @@ class Installation:
 def running(url: str) -> Iterator[Installation]:
     clock = MovableClock()
     database = Database(url, clock=clock)
-    METADATA.create_all(database.engine)
+    create_tables(database)
     catalogue = Catalogue([*KINDS, *CLUSTER_KINDS])
     cluster = Cluster(catalogue, node_name="node-1")
     operations = Operations(
