@@ -281,6 +281,32 @@ class Looking(LayerSuite):
         assert before.virtual_bytes == after.virtual_bytes == self.SIZE
         assert after.allocated_bytes >= before.allocated_bytes + self.SIZE
 
+    def test_what_a_child_has_written_over_is_told(self, mirror: Mirror) -> None:
+        unit = max(self.UNIT, mirror.driver.traits.granularity_bytes)
+        root = mirror.root()
+        mirror.write(root, 0, pattern(1, 4 * unit))
+        child = mirror.snapshot(root)
+        assert mirror.driver.covered(root, by=child) == 0
+        mirror.write(child, unit, pattern(2, unit))
+        mirror.write(child, 5 * unit, pattern(3, unit))
+        head = mirror.snapshot(child)
+        mirror.write(head, 0, pattern(4, 2 * unit))
+        assert mirror.driver.covered(root, by=child) == unit
+        assert mirror.driver.covered(child, by=head) == unit
+        with pytest.raises(NotAnAncestor):
+            mirror.driver.covered(root, by=head)
+
+    def test_what_a_child_has_written_over_is_told_while_somebody_writes_to_it(self, mirror: Mirror) -> None:
+        unit = max(self.UNIT, mirror.driver.traits.granularity_bytes)
+        root = mirror.root()
+        mirror.write(root, 0, pattern(1, 4 * unit))
+        child = mirror.snapshot(root)
+        mirror.write(child, 0, pattern(2, unit))
+        with mirror.driver.open_writing(child) as writer:
+            assert mirror.driver.covered(root, by=child) >= unit
+            writer.write(0, pattern(3, unit))
+        assert mirror.driver.covered(root, by=child) == unit
+
     def test_a_place_has_room_for_what_it_holds(self, mirror: Mirror) -> None:
         root = mirror.root()
         mirror.write(root, 0, pattern(1, self.SIZE))

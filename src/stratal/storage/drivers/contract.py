@@ -248,6 +248,14 @@ class LayerDriver(Protocol):
         """What the layer takes by itself. Raises LayerNotFound."""
         ...
 
+    def covered(self, layer: LayerId, *, by: LayerId) -> int:
+        """The bytes of a layer that nobody sees who reads it through its child `by`, which has its own there.
+
+        For accounts: it disturbs neither guests nor writers, and beside them is only about right. May take
+        time with what the two hold, not with the depth. LayerNotFound, NotAnAncestor.
+        """
+        ...
+
     def capacity(self) -> Capacity: ...
 
     def check(self, layer: LayerId) -> CheckReport:

@@ -75,19 +75,39 @@ class Chains:
             file = None
         if file is None or file.private:
             self._place.require()
-            raise LayerNotFound(layer=layer, id=layer, kind="layer", place=self._place)
+            raise self._missing(layer)
         return file
 
     def chain(self, layer: LayerId) -> list[LayerFile]:
         """The layer's file and all below it. Raises LayerNotFound, LayerDamaged."""
         files = self.find(layer)
         if files is None:
-            raise LayerNotFound(layer=layer, id=layer, kind="layer", place=self._place)
+            raise self._missing(layer)
         return files
+
+    def above(self, layer: LayerId, ancestor: LayerId | None) -> list[LayerFile] | None:
+        """The layer's file and those below it, without the ancestor's and what lies below that; all of them
+        without an ancestor. None where it is none. Raises LayerNotFound, LayerDamaged."""
+        if ancestor is None:
+            return self.chain(layer)
+        files = self._found(layer, lambda name: self._walk(name, until=ancestor))
+        if files is None:
+            raise self._missing(layer)
+        return None if (at := position(files, ancestor)) is None else files[:at]
+
+    def own(self, layer: LayerId) -> list[LayerFile]:
+        """The files that make up the layer, without those below. Raises LayerNotFound, LayerDamaged."""
+        files = self._found(layer, self._own_and_next)
+        if files is None:
+            raise self._missing(layer)
+        return own_files(files)
 
     def find(self, layer: LayerId) -> list[LayerFile] | None:
         """As `chain`, but None for what is not there or is absorbed."""
         return self._found(layer, self._walk)
+
+    def _missing(self, layer: LayerId) -> LayerNotFound:
+        return LayerNotFound(layer=layer, id=layer, kind="layer", place=self._place)
 
     def _found(self, layer: LayerId, walk: Callable[[str], list[LayerFile]]) -> list[LayerFile] | None:
         path = self._place.path(layer)
@@ -176,10 +196,10 @@ class Chains:
             files.append(self.load(files[-1].backing))
         return files
 
-    def _walk(self, name: str) -> list[LayerFile]:
+    def _walk(self, name: str, until: LayerId | None = None) -> list[LayerFile]:
         files: list[LayerFile] = []
         following: str | None = name
-        while following is not None:
+        while following is not None and (until is None or position(files[-1:], until) is None):
             if len(files) > _DEEPEST:
                 raise LayerDamaged(layer=files[0].layer, reason="its chain does not end")
             files.append(self.load(following))
@@ -276,3 +296,9 @@ def own_files(files: list[LayerFile]) -> list[LayerFile]:
             break
         own.append(file)
     return own
+
+
+def position(files: list[LayerFile], layer: LayerId) -> int | None:
+    """Where in a chain a layer's own file is."""
+    found = (at for at, file in enumerate(files) if file.layer == layer and not file.private)
+    return next(found, None)

@@ -1,19 +1,17 @@
 """The layer driver for qcow2 files in a directory. The contract is `stratal.storage.drivers.contract`.
 
-Each verb claims its locks, looks at the files, and leaves the doing to `making`, `merge`, `export`, `extents`
-and `tools`. Nothing is remembered between verbs.
+Each verb claims its locks, looks at the files, and leaves the doing to `making`, `reading`, `merge`,
+`absorbing` and `lending`. Nothing is remembered between verbs.
 """
 
 import os
 import tempfile
-import time
-from collections.abc import Callable, Container, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Container, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TypeVar
 
 from stratal.kernel.effects import Effect
-from stratal.kernel.errors import Invalid, Unavailable
+from stratal.kernel.errors import Invalid
 from stratal.kernel.operation import Operation
 from stratal.storage.drivers.contract import (
     Capacity,
@@ -45,9 +43,8 @@ from stratal.storage.drivers.errors import (
 from stratal.storage.drivers.qcow2 import making
 from stratal.storage.drivers.qcow2.absorbing import Absorbing
 from stratal.storage.drivers.qcow2.blank import CLUSTER_BYTES, LARGEST_BYTES
-from stratal.storage.drivers.qcow2.chain import FROZEN, Chains, LayerFile, describe, own_files
-from stratal.storage.drivers.qcow2.export import Connection, Exports
-from stratal.storage.drivers.qcow2.extents import Mapped
+from stratal.storage.drivers.qcow2.chain import FROZEN, Chains, describe, own_files, position
+from stratal.storage.drivers.qcow2.export import Exports
 from stratal.storage.drivers.qcow2.lending import Lending, below_as
 from stratal.storage.drivers.qcow2.locks import (
     Locks,
@@ -61,13 +58,10 @@ from stratal.storage.drivers.qcow2.locks import (
 )
 from stratal.storage.drivers.qcow2.merge import Merges
 from stratal.storage.drivers.qcow2.place import ABSORBED, Place, sync_path
+from stratal.storage.drivers.qcow2.reading import Reading
 from stratal.storage.drivers.qcow2.tools import Tools
 
-_Result = TypeVar("_Result")
-
 _SECTOR = 512
-_YIELD_SECONDS = 20.0
-_YIELD_POLL_SECONDS = 0.02
 
 _FREEZE = Effect("qcow2.freeze")
 _RESIZE = Effect("qcow2.resize")
@@ -84,6 +78,7 @@ class Qcow2Driver:
         self._locks = Locks(self._place)
         self._tools = Tools(self._place)
         self._exports = Exports(self._place, runtime or Path(tempfile.gettempdir()))
+        self._reading = Reading(self._chains, self._locks, self._tools, self._exports)
         self._merges = Merges(self._place, self._locks, self._tools, self._exports)
         self._lending = Lending(self._place, self._chains, self._locks, self._merges)
         self._absorbing = Absorbing(self._place, self._chains, self._locks, self._merges, self._lending)
@@ -122,6 +117,9 @@ class Qcow2Driver:
             allocated = sum(os.stat(file.path).st_blocks * 512 for file in files)
         return Usage(virtual_bytes=files[0].size_bytes, allocated_bytes=allocated)
 
+    def covered(self, layer: LayerId, *, by: LayerId) -> int:
+        return self._reading.covered(layer, by)
+
     def capacity(self) -> Capacity:
         self._place.require()
         with self._place.guard("look"):
@@ -130,23 +128,10 @@ class Qcow2Driver:
         return Capacity(total_bytes=total, used_bytes=total - found.f_bfree * found.f_frsize)
 
     def check(self, layer: LayerId) -> CheckReport:
-        def attempt(files: list[LayerFile]) -> list[CheckReport]:
-            return [self._tools.check(file) for file in own_files(files) if file.format == "qcow2"]
-
-        reports = self._patiently(layer, attempt)
-        return CheckReport(
-            damages=tuple(damage for report in reports for damage in report.damages),
-            leaked_bytes=sum(report.leaked_bytes for report in reports),
-        )
+        return self._reading.check(layer)
 
     def extents(self, layer: LayerId, *, above: LayerId | None) -> Iterator[Extent]:
-        def attempt(files: list[LayerFile]) -> Mapped:
-            stop = len(files) if above is None else _position(files, above)
-            if stop is None:
-                raise NotAnAncestor(ancestor=above, layer=layer)
-            return Mapped(self._tools, files[:stop])
-
-        return iter(self._patiently(layer, attempt))
+        return self._reading.extents(layer, above)
 
     def locate(self, layer: LayerId) -> Location:
         head = self._chains.head(layer)
@@ -155,21 +140,11 @@ class Qcow2Driver:
     def layer_at(self, address: str) -> LayerId | None:
         return self._lending.layer_at(address)
 
-    @contextmanager
-    def open_reading(self, layer: LayerId) -> Generator[LayerReader]:
-        with ExitStack() as stack:
-            head = self._chains.head(layer)
-            keep = stack.enter_context(self._locks.hold(using(layer)))
-            yield self._served(stack, head, writable=False, keep=keep)
+    def open_reading(self, layer: LayerId) -> AbstractContextManager[LayerReader]:
+        return self._reading.open(layer)
 
-    @contextmanager
-    def open_writing(self, layer: LayerId) -> Generator[LayerWriter]:
-        with ExitStack() as stack:
-            keep = stack.enter_context(self._locks.hold(owning(layer)))
-            head = self._chains.head(layer)
-            if head.frozen:
-                raise LayerFrozen(layer=layer)
-            yield self._served(stack, head, writable=True, keep=keep)
+    def open_writing(self, layer: LayerId) -> AbstractContextManager[LayerWriter]:
+        return self._reading.open_writing(layer)
 
     def examine(self, location: Location, *, in_place: bool) -> int:
         return making.examine(self._place, location, in_place=in_place)
@@ -301,7 +276,7 @@ class Qcow2Driver:
         def body(operation: Operation) -> None:
             with self._locks.hold(working_on(layer), using(layer)) as keep:
                 files = self._chains.chain(layer)
-                stop = len(files) if onto is None else _position(files, onto)
+                stop = len(files) if onto is None else position(files, onto)
                 if stop is None or stop == 0:
                     raise NotAnAncestor(ancestor=onto, layer=layer)
                 if stop > 1 and disk is None:
@@ -345,33 +320,6 @@ class Qcow2Driver:
 
     # What several verbs share.
 
-    def _served(self, stack: ExitStack, head: LayerFile, *, writable: bool, keep: int) -> Connection:
-        def attempt(files: list[LayerFile]) -> Connection:
-            opened = self._exports.open(
-                files[0].path, head.layer, format="qcow2", writable=writable, keep=(keep,)
-            )
-            return stack.enter_context(opened).connection
-
-        return self._patiently(head.layer, attempt)
-
-    def _patiently(self, layer: LayerId, attempt: Callable[[list[LayerFile]], _Result]) -> _Result:
-        """Open the files of a layer, after having merges that write to one of them in place step aside."""
-        deadline = time.monotonic() + _YIELD_SECONDS
-        again = True
-        while True:
-            files = self._chains.chain(layer)
-            layers = {file.layer for file in files}
-            with self._locks.want(layers):
-                try:
-                    return attempt(files)
-                except (LayerBusy, Unavailable):
-                    # Once more in any case: a merge that has just ended may have taken a file away.
-                    merging = self._locks.worked_on(layers) and time.monotonic() < deadline
-                    if not (merging or again):
-                        raise
-                again = False
-                time.sleep(_YIELD_POLL_SECONDS)
-
     def _is_there(self, layer: LayerId, *, parent: LayerId | None, size_bytes: int) -> bool:
         """Whether exactly this layer exists. Raises LayerExists for another of the same name."""
         self._refuse_absorbed(layer)
@@ -387,12 +335,6 @@ class Qcow2Driver:
     def _refuse_absorbed(self, layer: LayerId) -> None:
         if self._place.path(layer, ABSORBED).exists():
             raise LayerBusy(layer=layer, reason="a layer of this name is being merged away")
-
-
-def _position(files: list[LayerFile], layer: LayerId) -> int | None:
-    """Where in a chain a layer's own file is."""
-    found = (at for at, file in enumerate(files) if file.layer == layer and not file.private)
-    return next(found, None)
 
 
 def _check_size(size_bytes: int) -> None:

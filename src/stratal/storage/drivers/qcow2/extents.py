@@ -36,11 +36,13 @@ class Mapped:
     millions of extents, so they wait in a file and not in memory.
     """
 
-    def __init__(self, tools: Tools, files: Sequence[LayerFile]) -> None:
+    def __init__(self, tools: Tools, files: Sequence[LayerFile], *, beside_writers: bool = False) -> None:
+        """`beside_writers`: also of what somebody writes to, as it seems to be at the moment."""
         self._files = files
         self._lines = tempfile.TemporaryFile()  # noqa: SIM115 it lives as long as this
         if files:
-            tools.map(files, self._lines, within=len(files) <= _MOST_NESTED)
+            nested = len(files) <= _MOST_NESTED
+            tools.map(files, self._lines, within=nested, beside_writers=beside_writers)
 
     def __iter__(self) -> Generator[Extent]:
         self._lines.seek(0)

@@ -69,11 +69,15 @@ class Tools:
         node = {"driver": "qcow2", "file": _protocol(path), "backing": None}
         self._run(["check", "-q", "-r", "leaks", "--", _json(node)], layer, "check it", keep=keep)
 
-    def map(self, files: Sequence[LayerFile], output: IO[bytes], *, within: bool) -> None:
-        """List what the files have data for, as JSON lines. `within` hides what is below the last one."""
+    def map(
+        self, files: Sequence[LayerFile], output: IO[bytes], *, within: bool, beside_writers: bool
+    ) -> None:
+        """List what the files have data for, as JSON lines. `within` hides what is below the last one;
+        `beside_writers` takes no locks."""
         seconds = _SHORT_SECONDS + files[0].size_bytes / _SLOWEST_BYTES_PER_SECOND
         image = _json(_nested(files)) if within else str(files[0].path)
         form = [] if within else ["-f", "qcow2"]
+        form += ["--force-share"] if beside_writers else []
         arguments = ["map", "--output=json", *form, "--", image]
         self._run(arguments, files[0].layer, "list its extents", deadline_seconds=seconds, output=output)
 

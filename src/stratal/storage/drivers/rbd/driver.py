@@ -26,12 +26,12 @@ from stratal.storage.drivers.contract import (
 )
 from stratal.storage.drivers.errors import (
     LayerBusy,
-    LayerDamaged,
     LayerExists,
     LayerFrozen,
     LayerNotFrozen,
     NotAnAncestor,
 )
+from stratal.storage.drivers.overlap import covered_bytes
 from stratal.storage.drivers.rbd import moves
 from stratal.storage.drivers.rbd.answers import NotThere
 from stratal.storage.drivers.rbd.catalogue import Catalogue, ImageRecord, LayerRecord, Transaction
@@ -39,6 +39,7 @@ from stratal.storage.drivers.rbd.claims import Claims, Mode
 from stratal.storage.drivers.rbd.extents import Extents
 from stratal.storage.drivers.rbd.handles import RbdReader, RbdWriter
 from stratal.storage.drivers.rbd.image import Image, Snapshot
+from stratal.storage.drivers.rbd.layers import Layers
 from stratal.storage.drivers.rbd.making import Making
 from stratal.storage.drivers.rbd.place import RbdPlace
 from stratal.storage.drivers.rbd.pool import Pool
@@ -73,6 +74,7 @@ class RbdDriver:
         self._claims = Claims(self._pool, self._catalogue)
         self._tidying = Tidying(self._pool, self._catalogue, self._claims)
         self._making = Making(self._pool, self._catalogue, self._claims, self._tidying)
+        self._layers = Layers(self._pool, self._catalogue, self._claims)
         self._extents = Extents(self._pool, self._catalogue)
 
     def close(self) -> None:
@@ -118,6 +120,14 @@ class RbdDriver:
             allocated_bytes=sum(each.length for each in extents if not each.zero),
         )
 
+    def covered(self, layer: LayerId, *, by: LayerId) -> int:
+        self._pool.connect()
+        below, above = self._catalogue.layer(layer), self._catalogue.layer(by)
+        if above.parent != layer:
+            raise NotAnAncestor(ancestor=layer, layer=by)
+        over = self._extents.between(by, layer, exact=False)
+        return covered_bytes(self._extents.between(layer, below.parent, exact=False), over)
+
     def capacity(self) -> Capacity:
         self._pool.connect()
         used, left = self._pool.usage()
@@ -133,21 +143,21 @@ class RbdDriver:
                         return CheckReport()
                     damage = f"{record.image} has {image.size_bytes} bytes instead of {record.size_bytes}"
             except NotThere:
-                damage = f"{self._address(layer, record)} is missing"
+                damage = f"{self._layers.address(layer, record)} is missing"
         return CheckReport(damages=(damage,))
 
     def extents(self, layer: LayerId, *, above: LayerId | None) -> Iterator[Extent]:
         self._pool.connect()
-        if not self._is_ancestor(above, layer):
+        if not self._layers.is_ancestor(above, layer):
             raise NotAnAncestor(ancestor=above, layer=layer)
         if above == layer:
             return iter(())
-        with self._using(layer, Mode.READ):
+        with self._layers.using(layer, Mode.READ):
             return iter(self._extents.between(layer, above))
 
     def locate(self, layer: LayerId) -> Location | None:
         self._pool.connect()
-        return self._location(layer, self._catalogue.layer(layer))
+        return self._layers.location(layer, self._catalogue.layer(layer))
 
     def layer_at(self, address: str) -> LayerId | None:
         name = self.place.image_of(address)
@@ -159,19 +169,22 @@ class RbdDriver:
 
     @contextmanager
     def open_reading(self, layer: LayerId) -> Generator[LayerReader]:
-        with self._using(layer, Mode.READ) as record, self._image(layer, record, read_only=True) as image:
+        with (
+            self._layers.using(layer, Mode.READ) as record,
+            self._layers.image(layer, record, read_only=True) as image,
+        ):
             if not record.frozen:
                 self._claims.refuse_strangers(layer, image)
-            yield RbdReader(image, record.size_bytes, self._location(layer, record))
+            yield RbdReader(image, record.size_bytes, self._layers.location(layer, record))
 
     @contextmanager
     def open_writing(self, layer: LayerId) -> Generator[LayerWriter]:
-        with self._using(layer, Mode.WRITE) as record:
+        with self._layers.using(layer, Mode.WRITE) as record:
             if record.frozen:
                 raise LayerFrozen(layer=layer)
-            with self._image(layer, record) as image:
+            with self._layers.image(layer, record) as image:
                 self._claims.refuse_strangers(layer, image)
-                yield RbdWriter(image, record.size_bytes, self._location(layer, record))
+                yield RbdWriter(image, record.size_bytes, self._layers.location(layer, record))
                 image.flush()
 
     def examine(self, location: Location, *, in_place: bool) -> int:
@@ -182,7 +195,7 @@ class RbdDriver:
     def create_root(self, layer: LayerId, *, size_bytes: int, source: Source | None = None) -> Operation:
         def body(operation: Operation) -> None:
             self._pool.connect()
-            if not self._is_made(layer, None, size_bytes):
+            if not self._layers.is_made(layer, None, size_bytes):
                 self._making.root(layer, size_bytes, source, operation)
 
         return Operation(f"create root {layer}", body)
@@ -192,12 +205,12 @@ class RbdDriver:
             record = self._catalogue.look().find(LayerRecord, layer)
             if record is None:
                 self._making.adopt(layer, location)
-            elif record.parent is not None or self._is_there(location):
+            elif record.parent is not None or self._layers.is_there(location):
                 raise LayerExists(layer=layer, reason="it is not the image that was to be adopted")
 
     def create_child(self, layer: LayerId, *, parent: LayerId, size_bytes: int) -> None:
         self._pool.connect()
-        if self._is_made(layer, parent, size_bytes):
+        if self._layers.is_made(layer, parent, size_bytes):
             return
         below = self._catalogue.layer(parent)
         if not below.frozen:
@@ -219,7 +232,7 @@ class RbdDriver:
         """Give the free head of an image this size; False where it is not free."""
         if not self._catalogue.change(_FIT, lambda tx: moves.mark_resized(tx, below.image, parent)):
             return False
-        with self._image(parent, below, head=True) as image:
+        with self._layers.image(parent, below, head=True) as image:
             self._claims.fence_dead_watchers(image)
             if image.size_bytes != size_bytes:
                 with _FIT:
@@ -230,16 +243,16 @@ class RbdDriver:
 
     def lend(self, layer: LayerId) -> tuple[Location, ...]:
         self._pool.connect()
-        return (self._location(layer, self._catalogue.layer(layer)),)
+        return (self._layers.location(layer, self._catalogue.layer(layer)),)
 
     def create_overlay(self, layer: LayerId, *, parent: LayerId, size_bytes: int, below: str) -> Location:
         """The guest goes on in the same image: this is the instant that the parent keeps."""
         self._pool.connect()
-        if not self._is_made(layer, parent, size_bytes):
-            with self._using(parent, Mode.WORK) as record:
-                if self._location(parent, record).address != below or record.size_bytes != size_bytes:
+        if not self._layers.is_made(layer, parent, size_bytes):
+            with self._layers.using(parent, Mode.WORK) as record:
+                if self._layers.location(parent, record).address != below or record.size_bytes != size_bytes:
                     raise LayerBusy(layer=parent, reason="its guest has another image open")
-                with self._image(parent, record) as image:
+                with self._layers.image(parent, record) as image:
                     _without(parent, image)  # what was not written down is no instant
                     with _SNAPSHOT:
                         snapshot = image.create_snapshot(parent)
@@ -250,15 +263,15 @@ class RbdDriver:
 
                 if not self._catalogue.change(_CONTINUE, body):
                     raise LayerBusy(layer=parent, reason="its image goes on in another layer")
-        return self._location(layer, self._catalogue.layer(layer))
+        return self._layers.location(layer, self._catalogue.layer(layer))
 
     # Changing.
 
     def freeze(self, layer: LayerId) -> None:
-        with self._using(layer, Mode.WORK) as record:
+        with self._layers.using(layer, Mode.WORK) as record:
             if record.frozen:
                 return
-            with self._image(layer, record) as image:
+            with self._layers.image(layer, record) as image:
                 self._claims.fence_dead_watchers(image)
                 self._claims.refuse_strangers(layer, image)
                 count = len(_without(layer, image))
@@ -271,13 +284,13 @@ class RbdDriver:
             self._catalogue.change(_FREEZE, lambda tx: moves.freeze(tx, layer, snapshot, ends_run=ends_run))
 
     def resize(self, layer: LayerId, *, size_bytes: int, disk: OpenDisk | None = None) -> None:
-        with self._using(layer, Mode.WORK) as record:
+        with self._layers.using(layer, Mode.WORK) as record:
             if record.size_bytes == size_bytes:
                 return
             if record.frozen:
                 raise LayerFrozen(layer=layer)
             moves.forbid_shrinking(layer, record, size_bytes)
-            with self._image(layer, record) as image:
+            with self._layers.image(layer, record) as image:
                 if disk is None:
                     self._claims.fence_dead_watchers(image)
                     self._claims.refuse_strangers(layer, image)
@@ -316,10 +329,10 @@ class RbdDriver:
         self, layer: LayerId, *, onto: LayerId | None = None, disk: OpenDisk | None = None
     ) -> Operation:
         def body(operation: Operation) -> None:
-            with self._using(layer, Mode.WORK) as record:
+            with self._layers.using(layer, Mode.WORK) as record:
                 if record.parent is None or record.parent == onto:
                     return
-                if onto == layer or not self._is_ancestor(onto, layer):
+                if onto == layer or not self._layers.is_ancestor(onto, layer):
                     raise NotAnAncestor(ancestor=onto, layer=layer)
                 target = None if onto is None else self._catalogue.layer(onto)
                 if target is not None and target.image == record.image:
@@ -338,7 +351,7 @@ class RbdDriver:
         self._pool.connect()
         if self._catalogue.look().find(LayerRecord, layer) is None:
             return
-        with self._using(layer, Mode.REMOVE) as record:
+        with self._layers.using(layer, Mode.REMOVE) as record:
             if not record.frozen:
                 try:
                     with self._pool.open(record.image, read_only=True) as image:
@@ -357,64 +370,11 @@ class RbdDriver:
     def _flatten_image(self, layer: LayerId, record: LayerRecord) -> None:
         if self._catalogue.look().image(record.image).parent is None:
             return
-        with self._image(layer, record, head=True) as image:
+        with self._layers.image(layer, record, head=True) as image:
             self._claims.fence_dead_watchers(image)
             if image.has_parent:  # else only the record is missing
                 with _FLATTEN:
                     image.flatten()
-
-    @contextmanager
-    def _using(self, layer: LayerId, mode: Mode) -> Generator[LayerRecord]:
-        """Claim a layer that must be there."""
-        self._pool.connect()
-        self._catalogue.layer(layer)
-        with self._claims.claim(layer, mode):
-            yield self._catalogue.layer(layer)
-
-    @contextmanager
-    def _image(
-        self, layer: LayerId, record: LayerRecord, *, read_only: bool = False, head: bool = False
-    ) -> Generator[Image]:
-        """The image at the layer, or at its head. Raises LayerDamaged where it is missing."""
-        snapshot = None if head else record.snapshot
-        try:
-            with self._pool.open(record.image, snapshot=snapshot, read_only=read_only) as image:
-                yield image
-        except NotThere:
-            raise LayerDamaged(layer=layer, reason=f"{self._address(layer, record)} is missing") from None
-
-    def _is_made(self, layer: LayerId, parent: LayerId | None, size_bytes: int) -> bool:
-        record = self._catalogue.look().find(LayerRecord, layer)
-        if record is None:
-            return False
-        if record.parent != parent:
-            raise LayerExists(layer=layer, reason=f"it hangs on {record.parent}")
-        if record.size_bytes != size_bytes:
-            raise LayerExists(layer=layer, reason=f"it has {record.size_bytes} bytes")
-        return True
-
-    def _is_there(self, location: Location) -> bool:
-        name = self.place.image_of(location.address)
-        if name is None:
-            return True
-        try:
-            with self._pool.open(name, read_only=True):
-                return True
-        except NotThere:
-            return False
-
-    def _is_ancestor(self, ancestor: LayerId | None, layer: LayerId) -> bool:
-        """Whether it lies below the layer, or is the layer itself. None is below everything."""
-        at: LayerId | None = layer
-        while at is not None and at != ancestor:
-            at = self._catalogue.layer(at).parent
-        return at == ancestor
-
-    def _address(self, layer: LayerId, record: LayerRecord) -> str:
-        return self._location(layer, record).address
-
-    def _location(self, layer: LayerId, record: LayerRecord) -> Location:
-        return self.place.location(record.image, layer if record.frozen else None)
 
 
 def _without(layer: LayerId, image: Image) -> list[Snapshot]:

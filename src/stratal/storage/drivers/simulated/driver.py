@@ -32,13 +32,12 @@ from stratal.storage.drivers.errors import (
     NotAnAncestor,
     SourceRefused,
 )
+from stratal.storage.drivers.overlap import covered_bytes
 from stratal.storage.drivers.simulated.claims import Claim, Claims
 from stratal.storage.drivers.simulated.handles import Handle
+from stratal.storage.drivers.simulated.moving import Moving, is_file, read_image
 from stratal.storage.drivers.simulated.place import Held, Place
-from stratal.storage.drivers.simulated.sparse import Piece, SparseBytes
-
-# A copied chunk of an image; zeros in it are left out in units of this size.
-_CHUNK_BYTES = 64 * 2**10
+from stratal.storage.drivers.simulated.sparse import Piece
 
 _PREFIX = "simulated."
 _EFFECTS = {
@@ -67,7 +66,7 @@ class SimulatedDriver:
         self.place = place or Place()
         self.script = script or Script()
         self._claims = Claims()
-        self._staging: set[str] = set()
+        self._moving = Moving(self.place, self._effect)
 
     @contextmanager
     def _effect(self, name: str) -> Generator[None]:
@@ -98,12 +97,20 @@ class SimulatedDriver:
             infos = (self.observe(layer) for layer in self.place.layers)
             return Survey(
                 layers={info.layer: info for info in infos if info is not None},
-                leftovers=tuple(name for name in self.place.leftovers if name not in self._staging),
+                leftovers=tuple(name for name in self.place.leftovers if name not in self._moving.staging),
             )
 
     def usage(self, layer: LayerId) -> Usage:
         held = self.place.get(layer)
         return Usage(virtual_bytes=held.size_bytes, allocated_bytes=held.own.allocated_bytes)
+
+    def covered(self, layer: LayerId, *, by: LayerId) -> int:
+        below, above = self.place.get(layer), self.place.get(by)
+        if above.parent != layer:
+            raise NotAnAncestor(ancestor=layer, layer=by)
+        with self.place.lock:
+            over = list(_joined(list(above.own.pieces(0, above.size_bytes))))
+            return covered_bytes(_joined(list(below.own.pieces(0, below.size_bytes))), over)
 
     def capacity(self) -> Capacity:
         return Capacity(total_bytes=self.place.total_bytes, used_bytes=self.place.used_bytes)
@@ -138,7 +145,7 @@ class SimulatedDriver:
             yield Handle(self.place, layer)
 
     def examine(self, location: Location, *, in_place: bool) -> int:
-        if not _is_file(location) or location.format != "raw":
+        if not is_file(location) or location.format != "raw":
             raise SourceRefused(field="source", source=location.address, reason="it is no raw file")
         return Path(location.address).stat().st_size
 
@@ -154,14 +161,14 @@ class SimulatedDriver:
                     self.place.put(layer, Held(parent=None, size_bytes=size_bytes))
             else:
                 with self._claims.claim(layer, Claim.REMOVE):
-                    own = _read_image(operation, source, size_bytes)
-                    self._stage_and_publish(layer, Held(parent=None, size_bytes=size_bytes, own=own))
+                    own = read_image(operation, source, size_bytes)
+                    self._moving.publish(layer, Held(parent=None, size_bytes=size_bytes, own=own))
 
         return Operation(f"create root {layer}", body)
 
     def adopt(self, layer: LayerId, *, location: Location) -> None:
         path = Path(location.address)
-        there = _is_file(location)
+        there = is_file(location)
         held = self.place.layers.get(layer)
         if held is not None:
             if held.parent is not None or there:
@@ -169,7 +176,7 @@ class SimulatedDriver:
             return
         size_bytes = self.examine(location, in_place=True)
         source = Source(location=location)
-        own = _read_image(Operation("adopt", lambda _: None), source, size_bytes)
+        own = read_image(Operation("adopt", lambda _: None), source, size_bytes)
         with self._effect("adopt"):
             self.place.put(layer, Held(parent=None, size_bytes=size_bytes, own=own))
             path.unlink()
@@ -244,7 +251,7 @@ class SimulatedDriver:
         def body(operation: Operation) -> None:
             self.place.get(into)
             if parent not in self.place.layers:
-                self._discard(parent)
+                self._moving.discard(parent)
                 return
             with self._claims.claim(parent, Claim.REMOVE), self._claims.claim(into, Claim.WORK):
                 with self.place.lock:
@@ -254,10 +261,10 @@ class SimulatedDriver:
                     if len(children) > 1:
                         raise LayerHasChildren(layer=parent, children=len(children))
                 if direction is Direction.DOWN:
-                    self._commit(operation, parent, into)
+                    self._moving.commit(operation, parent, into)
                 else:
-                    self._pull(operation, into, self.place.get(parent).parent, absorbed=parent)
-                self._discard(parent)
+                    self._moving.pull(operation, into, self.place.get(parent).parent, absorbed=parent)
+                self._moving.discard(parent)
 
         return Operation(f"absorb {parent} {direction} into {into}", body)
 
@@ -272,7 +279,7 @@ class SimulatedDriver:
             if held.parent == onto:
                 return
             with self._claims.claim(layer, Claim.WORK):
-                self._pull(operation, layer, onto)
+                self._moving.pull(operation, layer, onto)
 
         return Operation(f"flatten {layer}", body)
 
@@ -294,81 +301,12 @@ class SimulatedDriver:
                 self.place.leftovers.pop(name, None)
         return leftovers
 
-    # The parts of the long verbs.
-
-    def _commit(self, operation: Operation, parent: LayerId, into: LayerId) -> None:
-        """Down: the child's data go into the parent, which nobody else reads, and then take its place."""
-        with operation.phase("copy"), self._effect("commit"):
-            below, above = self.place.get(parent), self.place.get(into)
-            pieces = list(above.own.pieces(0, above.size_bytes))
-            self.place.make_room(sum(_weight(piece) for piece in pieces), "merge")
-            for piece in _counted(operation, pieces):
-                below.own.put(piece.start, piece.end, piece.data)
-        with operation.phase("publish"), self._effect("publish"):
-            below, above = self.place.get(parent), self.place.get(into)
-            self.place.leftovers[f"merged-{parent}"] = above.own
-            merged = Held(
-                parent=below.parent, size_bytes=above.size_bytes, frozen=above.frozen, own=below.own
-            )
-            self.place.remove(parent)
-            self.place.put(into, merged)
-
-    def _pull(
-        self, operation: Operation, layer: LayerId, onto: LayerId | None, absorbed: LayerId | None = None
-    ) -> None:
-        """Up: a copy with all that lies between takes the layer's place, on `onto`."""
-        with operation.phase("copy"):
-            held = self.place.get(layer)
-            own = SparseBytes()
-            for piece in _counted(operation, self.place.pieces(layer, 0, held.size_bytes, onto)):
-                own.put(piece.start, piece.end, piece.data)
-        with operation.phase("publish"):
-            copy = Held(parent=onto, size_bytes=held.size_bytes, frozen=held.frozen, own=own)
-            self._stage_and_publish(layer, copy, absorbed)
-
-    def _stage_and_publish(self, layer: LayerId, held: Held, absorbed: LayerId | None = None) -> None:
-        name = f"staged-{layer}"
-        self._staging.add(name)
-        try:
-            with self._effect("stage"):
-                self.place.make_room(held.own.allocated_bytes, "copy")
-                self.place.leftovers[name] = held.own
-            with self._effect("publish"):
-                self.place.leftovers.pop(name)
-                self.place.put(layer, held)
-                if absorbed is not None:
-                    self.place.leftovers[f"merged-{absorbed}"] = self.place.get(absorbed).own
-                    self.place.remove(absorbed)
-        finally:
-            self._staging.discard(name)
-
-    def _discard(self, absorbed: LayerId) -> None:
-        name = f"merged-{absorbed}"
-        if name in self.place.leftovers:
-            with self._effect("discard"):
-                self.place.leftovers.pop(name, None)
-
 
 def _same(layer: LayerId, held: Held, parent: LayerId | None, size_bytes: int) -> None:
     if held.parent != parent:
         raise LayerExists(layer=layer, reason=f"it hangs on {held.parent}")
     if held.size_bytes != size_bytes:
         raise LayerExists(layer=layer, reason=f"it has {held.size_bytes} bytes")
-
-
-def _weight(piece: Piece) -> int:
-    return 0 if piece.data is None else piece.end - piece.start
-
-
-def _counted(operation: Operation, pieces: list[Piece]) -> Iterator[Piece]:
-    """The pieces, one by one, with progress; stops where the operation is cancelled."""
-    operation.expect(sum(piece.end - piece.start for piece in pieces))
-    done = 0
-    for piece in pieces:
-        operation.check()
-        yield piece
-        done += piece.end - piece.start
-        operation.advance(done)
 
 
 def _joined(pieces: list[Piece]) -> Iterator[Extent]:
@@ -384,26 +322,3 @@ def _joined(pieces: list[Piece]) -> Iterator[Extent]:
         at = Extent(offset=piece.start, length=piece.end - piece.start, zero=zero)
     if at is not None:
         yield at
-
-
-def _is_file(location: Location) -> bool:
-    return location.transport is Transport.FILE and Path(location.address).is_file()
-
-
-def _read_image(operation: Operation, source: Source, size_bytes: int) -> SparseBytes:
-    if not _is_file(source.location) or source.format != "raw":
-        raise SourceRefused(field="source", source=source.path, reason="it is no raw file")
-    length = source.path.stat().st_size
-    if length > size_bytes:
-        raise SourceRefused(field="source", source=source.path, reason=f"it has {length} bytes")
-    own = SparseBytes()
-    with operation.phase("copy"), source.path.open("rb") as image:
-        operation.expect(length)
-        at = 0
-        while chunk := image.read(_CHUNK_BYTES):
-            operation.check()
-            if chunk.count(0) != len(chunk):
-                own.put(at, at + len(chunk), chunk)
-            at += len(chunk)
-            operation.advance(at)
-    return own
