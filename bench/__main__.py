@@ -17,7 +17,7 @@ from bench.options import Options
 from bench.results import Report
 
 #: a module of this package for each, with SUMMARY and run(options)
-BENCHMARKS = ("api", "query", "planner", "layers", "disks", "machines")
+BENCHMARKS = ("api", "query", "planner", "layers", "disks", "machines", "evs")
 
 
 def main() -> int:

@@ -6,11 +6,13 @@ take, and back for a whole page at a time.
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import Table, bindparam, select
 
 from stratal.kernel.kind import AnyKind
+from stratal.kernel.prepared import Prepared
 from stratal.kernel.transaction import Transaction
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
@@ -30,11 +32,8 @@ def id_of_uuid(transaction: Transaction, kind: AnyKind, text: str, *, gone: bool
     uuid = canonical_uuid(text)
     if uuid is None:
         return None
-    columns = kind.tables.spec.c
-    statement = select(columns.id).where(columns.uuid == uuid)
-    if not gone:
-        statement = statement.where(columns.deleted_at.is_(None))
-    return transaction.execute(statement).scalar_one_or_none()
+    rows = transaction.rows(_by_uuid(kind.tables.spec, gone), {"wanted": uuid})
+    return rows[0].id if rows else None
 
 
 def uuids_of(transaction: Transaction, kind: AnyKind, ids: Iterable[int | None]) -> dict[int, str]:
@@ -42,6 +41,20 @@ def uuids_of(transaction: Transaction, kind: AnyKind, ids: Iterable[int | None])
     wanted = {id for id in ids if id is not None}
     if not wanted:
         return {}
-    columns = kind.tables.spec.c
-    rows = transaction.execute(select(columns.id, columns.uuid).where(columns.id.in_(wanted)))
+    if len(wanted) == 1:
+        rows = transaction.rows(_by_id(kind.tables.spec), {"wanted": wanted.pop()})
+    else:
+        columns = kind.tables.spec.c
+        rows = transaction.execute(select(columns.id, columns.uuid).where(columns.id.in_(wanted)))
     return {row.id: row.uuid for row in rows}
+
+
+@cache
+def _by_uuid(table: Table, gone: bool) -> Prepared:
+    statement = select(table.c.id).where(table.c.uuid == bindparam("wanted"))
+    return Prepared(statement if gone else statement.where(table.c.deleted_at.is_(None)))
+
+
+@cache
+def _by_id(table: Table) -> Prepared:
+    return Prepared(select(table.c.id, table.c.uuid).where(table.c.id == bindparam("wanted")))

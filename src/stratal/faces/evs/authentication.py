@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import select
-
 from stratal.faces.evs import signing
 from stratal.faces.evs.faults import Fault
 from stratal.faces.evs.services import Services
@@ -11,7 +9,7 @@ from stratal.identity.project.model import PROJECT
 from stratal.kernel.access import Access
 from stratal.kernel.errors import Unauthenticated
 from stratal.kernel.transaction import Transaction
-from stratal.kernel.uuids import canonical_uuid, id_of_uuid
+from stratal.kernel.uuids import canonical_uuid, id_of_uuid, uuids_of
 
 TOKEN_HEADER = "x-auth-token"  # noqa: S105  the name of a header
 _REFUSED = "The request you have made requires authentication."
@@ -90,9 +88,8 @@ class Authentication:
 
     def check_project(self, transaction: Transaction, access: Access, project: str) -> None:
         """The project in a path is that of the token; real Cinder answers the same for all others."""
-        columns = PROJECT.tables.spec.c
-        own = transaction.execute(select(columns.uuid).where(columns.id == access.project_id)).scalar()
-        if own is None or own != canonical_uuid(project):
+        own = uuids_of(transaction, PROJECT, [access.project_id])
+        if canonical_uuid(project) not in own.values():
             raise Fault(400, "Malformed request url", code="EVS.0001")
 
 

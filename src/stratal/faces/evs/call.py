@@ -38,6 +38,8 @@ class Mode(Enum):
 
     #: in a transaction that only reads
     READ = "read"
+    #: in one that reads a few rows by their keys
+    GLANCE = "glance"
     #: in a transaction that writes
     WRITE = "write"
     #: in a thread and outside of any transaction: what verifies passwords, or looks at a disk

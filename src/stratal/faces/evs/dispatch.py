@@ -199,6 +199,8 @@ class Dispatcher:
         match endpoint.mode:
             case Mode.READ:
                 return await database.read_async(lambda tx: run(tx, call))
+            case Mode.GLANCE:
+                return await database.read_async(lambda tx: run(tx, call), quick=True)
             case Mode.WRITE:
                 return await database.write_async(lambda tx: run(tx, call))
             case Mode.THREAD:

@@ -63,13 +63,12 @@ class BlockSnapshots:
         Raises NotFound, WrongStatus, LimitReached.
         """
         pairs = checked_metadata(metadata)
-        self._volumes.lock(transaction, [volume_id])  # the status that is checked holds until the end
-        columns = BS_VOLUME.tables.spec.c
-        foreign = [] if access.reach is Reach.ALL else [columns.project_id == access.project_id]
-        found = views.volumes(transaction, columns.id == volume_id, *foreign)
-        if not found:
+        # the status that is checked holds until the end
+        self._volumes.get(transaction, volume_id, lock=True, labels=False)
+        volume = views.volume(transaction, volume_id)
+        foreign = access.reach is not Reach.ALL
+        if volume is None or (foreign and volume.project_id != access.project_id):
             raise NotFound(kind="bs_volume", id=volume_id)
-        volume = found[0]
         check_volume(verb, status=volume.status, uuid=volume.uuid)
         self._limits.check(transaction, volume.project_id, "snapshots")
         body = BsSnapCreate(name=name or UNNAMED, description=description or "", bs_volume_id=volume_id)

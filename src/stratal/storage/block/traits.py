@@ -1,12 +1,15 @@
 """Writing the rows beside volumes and snapshots. Called by the services of this package."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Final
 
 import msgspec
 from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql, sqlite
 
 from stratal.kernel.errors import Invalid
+from stratal.kernel.prepared import Prepared
 from stratal.kernel.transaction import Transaction
 from stratal.storage.block.model import SNAPSHOT_TRAITS, VOLUME_TRAITS
 
@@ -67,5 +70,15 @@ def _put(
     defaults: dict[str, Any],
     values: dict[str, Any],
 ) -> None:
-    insert = transaction.insert(table).values(**{key: id, **defaults, **values})
-    transaction.execute(insert.on_conflict_do_update(index_elements=[table.c[key]], set_=values))
+    row = {key: id, **defaults, **values}
+    transaction.run(_upsert(table, key, tuple(row), tuple(values), transaction.dialect), row)
+
+
+@cache
+def _upsert(
+    table: Table, key: str, columns: tuple[str, ...], changed: tuple[str, ...], dialect: str
+) -> Prepared:
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    set_ = {name: insert.excluded[name] for name in changed}
+    statement = insert.on_conflict_do_update(index_elements=[table.c[key]], set_=set_)
+    return Prepared(statement, columns)

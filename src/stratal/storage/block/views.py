@@ -4,12 +4,24 @@ Called by the services of this package, which decide on what they see here, and 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, UnaryExpression, and_, exists, func, literal, select, true
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    UnaryExpression,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal,
+    select,
+    true,
+)
 
+from stratal.kernel.prepared import Prepared
 from stratal.kernel.transaction import Transaction
 from stratal.storage.block.model import (
     ATTACHMENT,
@@ -38,8 +50,7 @@ IN_BIN: Final[ColumnElement[bool]] = exists(
 """Whether a volume was deleted and is kept for a while: it is not among the others."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AttachmentView:
+class AttachmentView(msgspec.Struct, frozen=True, kw_only=True):
     """One attachment of a volume."""
 
     uuid: str
@@ -55,8 +66,7 @@ class AttachmentView:
     attached_at: datetime | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class VolumeView:
+class VolumeView(msgspec.Struct, frozen=True, kw_only=True):
     """All there is to say of a volume."""
 
     id: int
@@ -92,8 +102,7 @@ class VolumeView:
     attachments: tuple[AttachmentView, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class SnapshotView:
+class SnapshotView(msgspec.Struct, frozen=True, kw_only=True):
     """All there is to say of a snapshot."""
 
     id: int
@@ -175,8 +184,14 @@ def has_metadata(pairs: Mapping[str, str]) -> ColumnElement[bool]:
 
 
 def volume(transaction: Transaction, id: int, *, gone: bool = False) -> VolumeView | None:
-    found = volumes(transaction, _v.c.id == id, gone=gone)
-    return found[0] if found else None
+    if gone:
+        found = volumes(transaction, _v.c.id == id, gone=True)
+        return found[0] if found else None
+    rows = transaction.rows(_ONE_VOLUME, {"wanted": id})
+    if not rows:
+        return None
+    attached = transaction.rows(_OF_ONE_VOLUME, {"wanted": id})
+    return _volume_view(rows[0], tuple(AttachmentView(**row._asdict()) for row in attached))
 
 
 def count_volumes(transaction: Transaction, *where: ColumnElement[bool]) -> int:
@@ -214,8 +229,8 @@ def snapshots(
 
 
 def snapshot(transaction: Transaction, id: int) -> SnapshotView | None:
-    found = snapshots(transaction, _s.c.id == id)
-    return found[0] if found else None
+    rows = transaction.rows(_ONE_SNAPSHOT, {"wanted": id})
+    return _snapshot_view(rows[0]) if rows else None
 
 
 def count_snapshots(transaction: Transaction, *where: ColumnElement[bool]) -> int:
@@ -232,8 +247,7 @@ def attachments_of(transaction: Transaction, volume_ids: Iterable[int]) -> dict[
 
 
 def attachments(transaction: Transaction, *where: ColumnElement[bool]) -> list[AttachmentView]:
-    statement = select(ATTACHMENT).where(*where).order_by(ATTACHMENT.c.created_at, ATTACHMENT.c.uuid)
-    return [AttachmentView(**row) for row in transaction.execute(statement).mappings()]
+    return [AttachmentView(**row) for row in transaction.execute(_ATTACHMENTS.where(*where)).mappings()]
 
 
 def _volumes_statement() -> Select[*tuple[Any, ...]]:
@@ -306,6 +320,15 @@ def _snapshots_statement() -> Select[*tuple[Any, ...]]:
 
 _VOLUMES: Final = _volumes_statement()
 _SNAPSHOTS: Final = _snapshots_statement()
+_ATTACHMENTS: Final = select(ATTACHMENT).order_by(ATTACHMENT.c.created_at, ATTACHMENT.c.uuid)
+# what nearly every request asks for
+_ONE_VOLUME: Final = Prepared(
+    _VOLUMES.where(_v.c.deleted_at.is_(None), ~IN_BIN, _v.c.id == bindparam("wanted"))
+)
+_OF_ONE_VOLUME: Final = Prepared(_ATTACHMENTS.where(ATTACHMENT.c.volume_id == bindparam("wanted")))
+_ONE_SNAPSHOT: Final = Prepared(_SNAPSHOTS.where(_s.c.id == bindparam("wanted")))
+_VOLUME_COLUMNS: Final = tuple(_VOLUMES.selected_columns.keys())
+_SNAPSHOT_COLUMNS: Final = tuple(_SNAPSHOTS.selected_columns.keys())
 
 
 def gigabytes(size_mb: int) -> int:
@@ -314,32 +337,30 @@ def gigabytes(size_mb: int) -> int:
 
 
 def _volume_view(row: Any, attached: tuple[AttachmentView, ...]) -> VolumeView:
-    values = dict(row._mapping)
-    values |= {
-        "name": None if row.name == UNNAMED else row.name,
-        "description": row.description or None,
-        "size_gb": gigabytes(row.size_mb),
-        "metadata": row.metadata or {},
-        "tags": row.tags or {},
-        "image_metadata": row.image_metadata or {},
-        "bootable": bool(row.bootable) or row.image_id is not None,
-        "multiattach": bool(row.multiattach),
-        "updated_at": None if row.updated_at == row.created_at else row.updated_at,
-        "deleted": row.deletion_finish is not None,
-        "attachments": attached,
-    }
+    values: dict[str, Any] = dict(zip(_VOLUME_COLUMNS, row, strict=True))
+    values["deleted"] = values["deletion_finish"] is not None
+    values["attachments"] = attached
+    values["size_gb"] = gigabytes(values["size_mb"])
+    values["image_metadata"] = values["image_metadata"] or {}
+    values["bootable"] = bool(values["bootable"]) or values["image_id"] is not None
+    values["multiattach"] = bool(values["multiattach"])
+    _said_by_both(values)
     return VolumeView(**values)
 
 
 def _snapshot_view(row: Any) -> SnapshotView:
-    values = dict(row._mapping)
-    size_mb = values.pop("size_mb")
-    values |= {
-        "name": None if row.name == UNNAMED else row.name,
-        "description": row.description or None,
-        "size_gb": gigabytes(size_mb),
-        "metadata": row.metadata or {},
-        "tags": row.tags or {},
-        "updated_at": None if row.updated_at == row.created_at else row.updated_at,
-    }
+    values: dict[str, Any] = dict(zip(_SNAPSHOT_COLUMNS, row, strict=True))
+    values["size_gb"] = gigabytes(values.pop("size_mb"))
+    _said_by_both(values)
     return SnapshotView(**values)
+
+
+def _said_by_both(values: dict[str, Any]) -> None:
+    """What volumes and snapshots keep in the same way."""
+    if values["name"] == UNNAMED:
+        values["name"] = None
+    values["description"] = values["description"] or None
+    values["metadata"] = values["metadata"] or {}
+    values["tags"] = values["tags"] or {}
+    if values["updated_at"] == values["created_at"]:
+        values["updated_at"] = None

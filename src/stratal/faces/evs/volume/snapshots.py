@@ -267,7 +267,8 @@ ACTIONS: Final = {
 
 
 def _row(method: str, path: str, run: Any, verb: str, status: int = 200) -> Endpoint:
-    mode = Mode.READ if method == "GET" else Mode.WRITE
+    reading = Mode.GLANCE if verb == "show" else Mode.READ
+    mode = reading if method == "GET" else Mode.WRITE
     return Endpoint(
         method=method,
         path=f"/v3/snapshots{path}",

@@ -332,7 +332,8 @@ def delete_metadata_item(transaction: Transaction, call: Call) -> None:
 def _row(
     method: str, path: str, run: Any, verb: str, status: int = 200, since: Microversion = (3, 0)
 ) -> Endpoint:
-    mode = Mode.READ if method == "GET" else Mode.WRITE
+    reading = Mode.GLANCE if verb == "show" else Mode.READ
+    mode = reading if method == "GET" else Mode.WRITE
     return Endpoint(
         method=method,
         path=f"/v3/volumes{path}",
