@@ -196,6 +196,7 @@ def running(
         database,
         storage,
         this_node=this_node,
+        check_address=network.br_nets.check_address,
         decrypt=lambda key, text: SECRETS.get(key, {}).get(text),
     )
     guests = Guests(

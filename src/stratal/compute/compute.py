@@ -22,7 +22,7 @@ from stratal.compute.vm_disk_snap.reconcile import VmDiskSnapReconciler
 from stratal.compute.vm_migration_job.model import VM_MIGRATION_JOB
 from stratal.compute.vm_nic.model import VM_NIC
 from stratal.compute.vm_nic.reconcile import VmNicReconciler
-from stratal.compute.vm_nic.service import VmNicService
+from stratal.compute.vm_nic.service import CheckAddress, VmNicService
 from stratal.compute.vm_nic_cleanup_job.model import VM_NIC_CLEANUP_JOB
 from stratal.compute.vm_nic_snap.model import VM_NIC_SNAP
 from stratal.compute.vm_scheduling_rule.model import VM_SCHEDULING_RULE
@@ -56,9 +56,9 @@ KINDS: tuple[AnyKind, ...] = (
 class Compute:
     """The services of virtual machines and all that belongs to them, and the reconcilers of all but machines.
 
-    `this_node` tells which node this process runs on, `decrypt` reads what was encrypted with an RSA key. The
-    storage that is given answers to `use_of`: see there. `reconcilers` wants the one of machines, which needs
-    a hypervisor.
+    `this_node` tells which node this process runs on, `decrypt` reads what was encrypted with an RSA key,
+    `check_address` knows what addresses networks keep for interfaces. The storage that is given answers to
+    `use_of`: see there. `reconcilers` wants the one of machines, which needs a hypervisor.
     """
 
     def __init__(
@@ -69,12 +69,13 @@ class Compute:
         *,
         this_node: ThisNode,
         decrypt: Decrypt,
+        check_address: CheckAddress,
     ) -> None:
         self._database = database
         self._storage = storage
         self.jobs = Jobs(catalogue, this_node)
         self.vm_disks = VmDiskService(catalogue, storage, self.jobs)
-        self.vm_nics = VmNicService(catalogue, self.jobs)
+        self.vm_nics = VmNicService(catalogue, self.jobs, check_address)
         self.vm_cd_roms = VmCdRomService(catalogue, storage)
         self.vm_snaps = VmSnapService(catalogue, storage)
         self.vm_scheduling_rules = VmSchedulingRuleService(catalogue)

@@ -109,6 +109,7 @@ class Server:
             self.database,
             self.storage,
             this_node=self._this_node,
+            check_address=self.network.br_nets.check_address,
             decrypt=self.identity.decrypt,
         )
         self.guests = compute.Guests(

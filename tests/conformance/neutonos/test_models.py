@@ -68,6 +68,7 @@ ADDED: dict[str, str] = {
         f"VmNic.create.{name}": "the update has it, and the spec: why not from the start"
         for name in ("in_bw_kbps", "out_bw_kbps")
     },
+    "VmNic.update.ip_address": "an interface that changes its network needs another one, or none",
     "VmCdRom.create.boot_order": "the spec has it, and nothing else could set it",
     **{
         f"VmCdRom.update.{name}": "insert and eject, beside creating and deleting a drive"

@@ -8,7 +8,6 @@ from storage_installation import MEMBER, NEIGHBOUR, eventually
 from stratal.compute.vm_disk.model import NewDisk
 from stratal.compute.vm_nic.model import NewNic
 from stratal.kernel.errors import Conflict, Invalid, NotFound
-from stratal.kernel.state import State
 
 
 def refused(field: str) -> "pytest.RaisesExc[Invalid]":
@@ -227,14 +226,6 @@ def test_a_machine_takes_its_own_disks_with_it_and_leaves_those_of_others(
     found = eventually(lambda: (volume := here.show(here.volumes, data)).status.vm_disk_id is None and volume)
     assert not found.status.loaded
     assert here.world.machines == {}
-
-
-def test_a_machine_with_snapshots_stays(here: ComputeInstallation) -> None:
-    machine = here.with_disks(1)
-    here.moment(machine.id, "monday")
-    with pytest.raises(Conflict, match="monday"):
-        here.delete(here.machines, machine.id)
-    assert here.show(here.machines, machine.id).state.state is State.ACTIVE
 
 
 def test_a_machine_stays_while_a_volume_that_is_to_go_with_it_has_snapshots(

@@ -150,6 +150,7 @@ def status_of(
         ip_addresses=sorted({each for found in addresses.values() for each in found}) if alive else [],
         vm_disk_num=sum(each.spec.deletion_begin is None for each in wanted.disks),
         vm_nic_num=sum(each.spec.deletion_begin is None for each in wanted.nics),
+        vm_snap_num=wanted.snapshot_num,
         vm_cd_rom_num=sum(each.spec.deletion_begin is None for each in wanted.cd_roms),
         flattened=spec.flattened and all(facts.flattened for facts in wanted.volumes.values()),
         problem=None,

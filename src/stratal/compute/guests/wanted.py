@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import select
 
@@ -17,9 +18,11 @@ from stratal.compute.virtual_machine.model import (
 )
 from stratal.compute.vm_disk_snap.model import VM_DISK_SNAP
 from stratal.compute.vm_snap.model import VM_SNAP
-from stratal.kernel.store import Resource
+from stratal.kernel.store import Resource, Store
 from stratal.kernel.transaction import Transaction
 from stratal.storage import VolumeFacts, volume_facts
+
+_SNAPSHOTS: Final = Store(VM_SNAP)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,8 @@ class Wanted:
     noted: Mapping[tuple[PartKind, int], Part]
     #: the node of this process
     node_id: int | None
+    #: how many snapshots of it there are, those included that are being deleted
+    snapshot_num: int
 
     @property
     def id(self) -> int:
@@ -87,6 +92,7 @@ def load(
         point_of=_parts_of(transaction, points),
         noted=parts.all_of(transaction, resource.id),
         node_id=this_node(transaction),
+        snapshot_num=_SNAPSHOTS.count(transaction, VM_SNAP.tables.spec.c.vm_id == resource.id),
     )
 
 

@@ -14,9 +14,10 @@ from typing import Final
 import msgspec
 
 from stratal.compute import parts
-from stratal.compute.domain import AgentState, Cause, Machine, PowerState
+from stratal.compute.domain import Cause, Machine, PowerState
 from stratal.compute.drivers.contract import Hypervisor
 from stratal.compute.guests import defining, noting, points
+from stratal.compute.guests.addresses import AgentAddresses
 from stratal.compute.guests.devices import Devices, Outcome
 from stratal.compute.guests.disk import GuestDisk
 from stratal.compute.guests.pacing import Pace
@@ -38,8 +39,10 @@ from stratal.storage import Keeper, Lender, NotReady
 _SOON: Final = timedelta(seconds=0.25)
 """For what passes in a moment: a disk that is being made, a device that the guest is giving back."""
 
+_WAIT: Final = timedelta(seconds=30)
+"""For what asks for a look when it is done."""
+
 _DEVICES_ROUNDS: Final = 4
-_AGENT_SECONDS: Final = 2.0
 
 _REFUSED: Final = (
     "its guest is paused: a disk takes no more of what it writes, since its storage is full or fails"
@@ -80,6 +83,7 @@ class VirtualMachineReconciler:
         self._lender = lender
         self._devices = devices
         self._places = places
+        self._agents = AgentAddresses(hypervisor)
         self._this_node = this_node
         self._known_accelerator: str | None = None
         self._store = Store(VIRTUAL_MACHINE)
@@ -110,6 +114,9 @@ class VirtualMachineReconciler:
         with _FORGET_LOG:
             defining.console_log(self._places, wanted.machine).unlink(missing_ok=True)
         self._pace.forget(resource.id)
+        if wanted.snapshot_num:  # they go with it, and ask for a look as they do
+            status = noting.status_of(wanted, None, node_id=None, accelerator="", booted=False, addresses={})
+            return StillRemoving(status=status, again_after=_WAIT)
         return Gone()
 
     # -- a guest that shall not run ------------------------------------------------------------------
@@ -304,7 +311,7 @@ class VirtualMachineReconciler:
         self, look: Look, wanted: Wanted, machine: Machine | None, outcome: Outcome, *, settled: bool
     ) -> dict[int, tuple[str, ...]]:
         alive = machine is not None and machine.alive
-        addresses = {nic.id: self._devices.addresses(look, nic) for nic in wanted.nics} if alive else {}
+        addresses = self._addresses(look, wanted, machine)
         for nic in wanted.nics:
             gone = machine is None or nic.spec.mac_address not in machine.nics or not alive
             if nic.spec.deletion_begin is not None and gone:
@@ -322,15 +329,14 @@ class VirtualMachineReconciler:
             look.write(lambda tx: parts.note(tx, wanted.id, seen))
         return addresses
 
-    def _addresses(self, look: Look, wanted: Wanted, machine: Machine) -> dict[int, tuple[str, ...]]:
-        """What the guest's agent tells, or else what its network has learnt."""
-        told: dict[str, list[str]] = {}
-        if machine.agent is AgentState.CONNECTED and machine.power_state is PowerState.RUNNING:
-            with suppress(StratalError):
-                for each in self._hypervisor.guest_addresses(wanted.machine, seconds=_AGENT_SECONDS):
-                    told.setdefault(each.mac, []).append(each.address)
+    def _addresses(self, look: Look, wanted: Wanted, machine: Machine | None) -> dict[int, tuple[str, ...]]:
+        """By the ids of interfaces: what the guest's agent tells, or else what its network has learnt."""
+        if machine is None or not machine.alive:
+            self._agents.forget(wanted.machine)
+            return {}
+        told = self._agents.of(machine)
         return {
-            nic.id: tuple(told.get(nic.spec.mac_address, ())) or self._devices.addresses(look, nic)
+            nic.id: told.get(nic.spec.mac_address) or self._devices.addresses(look, nic)
             for nic in wanted.nics
         }
 

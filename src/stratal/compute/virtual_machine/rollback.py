@@ -114,9 +114,7 @@ class Rollback:
                 if found is None:
                     self._tell(transaction, machine, f"{nic.name}: br_net {nic.br_net_id} is gone")
             elif found is not None:
-                same = ("br_net_id", "model", "link_up", "queue_num", "in_bw_kbps", "out_bw_kbps")
-                values = {name: getattr(nic, name) for name in same}
-                self._nics.change(transaction, access, found, "update", values)
+                self._nics.restore(transaction, access, found, nic)
             else:
                 self._nics.put_back(transaction, access, machine.id, nic)
 

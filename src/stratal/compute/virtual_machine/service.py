@@ -51,7 +51,6 @@ from stratal.kernel.service import Change, ResourceService
 from stratal.kernel.store import Store
 from stratal.kernel.transaction import Transaction
 
-_MOST_NAMED = 5
 _NOT_COLUMNS = frozenset(
     {
         *("vm_disks", "vm_nics", "vm_cd_roms"),
@@ -176,19 +175,8 @@ class VirtualMachineService(ResourceService[VirtualMachineSpec, VirtualMachineSt
         return spec
 
     def before_delete(self, transaction: Transaction, access: Access, resource: Machine) -> None:
-        names = [
-            snapshot.spec.name
-            for snapshot in self._snaps.store.find(
-                transaction, self._snaps.columns.vm_id == resource.id, labels=False
-            )
-        ]
-        if names:
-            shown = ", ".join(names[:_MOST_NAMED])
-            more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-            raise Conflict(
-                reason=f"virtual_machine {resource.id} still has the snapshots {shown}{more}:"
-                " delete them first"
-            )
+        for snapshot in self._snaps.of_machine(transaction, resource.id):
+            self._snaps.delete(transaction, access, snapshot.id)
         self._jobs.clean_up_machine(transaction, resource)
         remove_parts(
             transaction,

@@ -12,7 +12,7 @@ from stratal.compute.parts import Part, PartKind
 from stratal.compute.vm_disk.model import VM_DISK, VmDiskSpec, VmDiskStatus
 from stratal.kernel import work
 from stratal.kernel.access import SYSTEM
-from stratal.kernel.errors import Conflict, NotFound
+from stratal.kernel.errors import Conflict
 from stratal.kernel.journal import Level, record_event
 from stratal.kernel.reconcile import Look, Observed
 from stratal.kernel.store import Resource, Store
@@ -60,10 +60,11 @@ class VmDiskReconciler(PartReconciler[VmDiskSpec, VmDiskStatus]):
         if not self._store.private(transaction, resource.id, "takes_volume"):
             return
         volume_id = resource.spec.bs_volume_id
-        try:
-            self._volumes.delete(transaction, SYSTEM, volume_id)
-        except NotFound:
+        volume = self._volumes.store.get(transaction, volume_id, labels=False)
+        if volume is None or volume.spec.deletion_begin is not None:
             return
+        try:
+            self._volumes.delete_with_snapshots(transaction, SYSTEM, volume_id)
         except Conflict as error:  # a snapshot was taken of it after its machine was deleted
             record_event(
                 transaction,

@@ -81,8 +81,12 @@ class DiskVolumes:
         return self.facts(self._volumes.update(transaction, access, id, wanted))
 
     def check_deletable(self, transaction: Transaction, id: int) -> None:
-        """Raises Conflict while there are snapshots of the volume, which keep it from being deleted."""
-        count = self._snaps.store.count(transaction, self._snaps.columns.bs_volume_id == id)
+        """Raises Conflict while there are snapshots of the volume, which keep it from being deleted; those
+        do not that are being deleted already."""
+        columns = self._snaps.columns
+        count = self._snaps.store.count(
+            transaction, columns.bs_volume_id == id, columns.deletion_begin.is_(None)
+        )
         if count:
             raise Conflict(
                 reason=f"bs_volume {id}, which is to be deleted with its machine, still has"

@@ -95,6 +95,7 @@ class VmNicUpdate(UpdateSpec, kw_only=True, forbid_unknown_fields=True):
     model: Model | msgspec.UnsetType = msgspec.UNSET
     link_up: LinkUp | msgspec.UnsetType = msgspec.UNSET
     queue_num: QueueNum | msgspec.UnsetType = msgspec.UNSET
+    ip_address: IpAddress | msgspec.UnsetType | None = msgspec.UNSET
     in_bw_kbps: Kbps | msgspec.UnsetType = msgspec.UNSET
     out_bw_kbps: Kbps | msgspec.UnsetType = msgspec.UNSET
 

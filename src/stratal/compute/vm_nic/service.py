@@ -1,7 +1,6 @@
 """What may be asked of network interfaces. Called by faces, and by the services of machines."""
 
-import ipaddress
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -18,7 +17,7 @@ from stratal.kernel.errors import Conflict, Invalid
 from stratal.kernel.fields import given
 from stratal.kernel.kind import Catalogue
 from stratal.kernel.service import Change, ResourceService
-from stratal.kernel.store import Resource, Store
+from stratal.kernel.store import Resource
 from stratal.kernel.transaction import Transaction
 
 MOST_NICS = 16
@@ -26,14 +25,23 @@ MOST_NICS = 16
 Nic = Resource[VmNicSpec, VmNicStatus]
 
 
+class CheckAddress(Protocol):
+    """The address in its one form, if an interface on this network may have it kept for it.
+
+    Raises Invalid for one that no guest of the network can have, Conflict for one that is taken.
+    """
+
+    def __call__(self, transaction: Transaction, br_net_id: int, text: str, /, *, field: str) -> str: ...
+
+
 class VmNicService(ResourceService[VmNicSpec, VmNicStatus]):
     create_body = VmNicCreate
     update_body = VmNicUpdate
 
-    def __init__(self, catalogue: Catalogue, jobs: Jobs) -> None:
+    def __init__(self, catalogue: Catalogue, jobs: Jobs, check_address: CheckAddress) -> None:
         super().__init__(VM_NIC, catalogue)
         self._jobs = jobs
-        self._networks: Store[Any, Any] = Store(catalogue["br_net"])
+        self._check_address = check_address
 
     def create(self, transaction: Transaction, access: Access, body: VmNicCreate) -> Nic:
         machine = machine_for(transaction, access, body.vm_id)
@@ -50,7 +58,8 @@ class VmNicService(ResourceService[VmNicSpec, VmNicStatus]):
             if body.mac_address is msgspec.UNSET
             else canonical_mac(body.mac_address)
         )
-        spec["ip_address"] = self._check_address(transaction, body.br_net_id, body.ip_address)
+        if body.ip_address is not None:
+            spec["ip_address"] = self._address(transaction, access, body.br_net_id, body.ip_address)
         _check_queues(body.model, body.queue_num)
         return spec
 
@@ -62,7 +71,12 @@ class VmNicService(ResourceService[VmNicSpec, VmNicStatus]):
             machine = machine_for(transaction, access, now.vm_id)
             check_stopped(machine, "change the model or the queues of an interface")
         _check_queues(model, queue_num)
-        return given(body)
+        spec: dict[str, Any] = given(body)
+        network = spec.get("br_net_id", now.br_net_id)
+        address = spec.get("ip_address", now.ip_address)
+        if address is not None and (network, address) != (now.br_net_id, now.ip_address):
+            spec["ip_address"] = self._address(transaction, access, network, address)
+        return spec
 
     def delete(
         self,
@@ -81,6 +95,14 @@ class VmNicService(ResourceService[VmNicSpec, VmNicStatus]):
             self._jobs.clean_up_nic(transaction, machine, id, nic.spec.name, reason)
         return super().delete(transaction, access, id, if_match=if_match)
 
+    def restore(self, transaction: Transaction, access: Access, found: Nic, nic: NicShape) -> None:
+        """Let an interface of a stopped machine be as it was once."""
+        same = ("br_net_id", "model", "link_up", "queue_num", "in_bw_kbps", "out_bw_kbps")
+        values: dict[str, Any] = {name: getattr(nic, name) for name in same}
+        if (nic.br_net_id, nic.ip_address) != (found.spec.br_net_id, found.spec.ip_address):
+            values["ip_address"] = self._address_of_then(transaction, nic)
+        self.change(transaction, access, found, "update", values)
+
     def put_back(self, transaction: Transaction, access: Access, vm_id: int, nic: NicShape) -> Nic:
         """An interface that a machine had once; with another address where somebody has its own by now."""
         taken = self.has_mac(transaction, nic.mac_address)
@@ -92,9 +114,7 @@ class VmNicService(ResourceService[VmNicSpec, VmNicStatus]):
             model=nic.model,
             link_up=nic.link_up,
             queue_num=nic.queue_num,
-            ip_address=None
-            if self.has_address(transaction, nic.br_net_id, nic.ip_address)
-            else nic.ip_address,
+            ip_address=self._address_of_then(transaction, nic),
             in_bw_kbps=nic.in_bw_kbps,
             out_bw_kbps=nic.out_bw_kbps,
         )
@@ -110,28 +130,18 @@ class VmNicService(ResourceService[VmNicSpec, VmNicStatus]):
         """Whether some interface has this address, one that is on its way out included."""
         return self.store.count(transaction, self.columns.mac_address == mac) > 0
 
-    def has_address(self, transaction: Transaction, br_net_id: int, address: str | None) -> bool:
-        """Whether an interface on this network is to have this address."""
-        same = self.columns.br_net_id == br_net_id, self.columns.ip_address == address
-        return self.store.count(transaction, self.columns.deletion_begin.is_(None), *same) > 0
+    def _address(self, transaction: Transaction, access: Access, br_net_id: int, text: str) -> str:
+        self._check_references(transaction, access, {"br_net_id": br_net_id})
+        return self._check_address(transaction, br_net_id, text, field="spec.ip_address")
 
-    def _check_address(self, transaction: Transaction, br_net_id: int, text: str | None) -> str | None:
-        """The address in its one form. Raises Invalid for what is none, Conflict for one that is taken."""
-        if text is None:
+    def _address_of_then(self, transaction: Transaction, nic: NicShape) -> str | None:
+        """The address that an interface had once; None where it can have it no more."""
+        if nic.ip_address is None:
             return None
         try:
-            address = str(ipaddress.ip_address(text))
-        except ValueError:
-            raise Invalid(
-                field="spec.ip_address", reason=f"{text!r} is neither an IPv4 nor an IPv6 address"
-            ) from None
-        network = self._networks.get(transaction, br_net_id, labels=False)
-        cidr = None if network is None else network.spec.cidr
-        if cidr is not None and ipaddress.ip_address(address) not in ipaddress.ip_network(cidr):
-            raise Invalid(field="spec.ip_address", reason=f"{address} is not in {cidr}, br_net {br_net_id}'s")
-        if self.has_address(transaction, br_net_id, address):
-            raise Conflict(reason=f"another interface on br_net {br_net_id} has the address {address}")
-        return address
+            return self._check_address(transaction, nic.br_net_id, nic.ip_address, field="spec.ip_address")
+        except (Invalid, Conflict):
+            return None
 
 
 def _check_queues(model: NicModel, queue_num: int) -> None:

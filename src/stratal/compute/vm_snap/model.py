@@ -97,7 +97,8 @@ VM_SNAP = Kind(
     spec=VmSnapSpec,
     status=VmSnapStatus,
     private=VmSnapPrivate,
-    references=(Reference(field="vm_id", kind="virtual_machine"),),
+    # weak: a machine takes its snapshots with it
+    references=(Reference(field="vm_id", kind="virtual_machine", weak=True),),
 )
 
 FROZEN = (

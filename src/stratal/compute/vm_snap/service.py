@@ -64,6 +64,10 @@ class VmSnapService(ResourceService[VmSnapSpec, VmSnapStatus]):
             **{name: getattr(machine.spec, name) for name in FROZEN},
         }
 
+    def of_machine(self, transaction: Transaction, vm_id: int) -> list[Snapshot]:
+        """The snapshots of a machine, those included that are being deleted."""
+        return self.store.find(transaction, self.columns.vm_id == vm_id, labels=False)
+
     def frozen(self, transaction: Transaction, snapshot: Snapshot) -> dict[str, Any]:
         """What the machine was to be at a snapshot of it, by the columns of machines."""
         kept = {name: getattr(snapshot.spec, name) for name in FROZEN}

@@ -53,6 +53,10 @@ class BrNetService(ResourceService[BrNetSpec, BrNetStatus]):
                 raise Conflict(
                     reason=f"{guests} guests of br_net {resource.id} have their addresses by its cidr"
                 )
+        gateway = values.get("gateway")
+        taken = self._guests_of(transaction, resource.id).values() if gateway is not None else ()
+        if gateway in taken:
+            raise Conflict(reason=f"the address {gateway} is kept for a guest of br_net {resource.id}")
         return values
 
     def check_address(self, transaction: Transaction, id: int, text: str, *, field: str) -> str:

@@ -256,6 +256,7 @@ class BsVolumeService(ResourceService[BsVolumeSpec, BsVolumeStatus]):
         )
         if left:
             raise Conflict(reason=f"bs_volume {id} still has {left} snapshots: delete them first")
+        self._quota.project_changed(transaction, volume.spec.project_id)
         self.store.mark(transaction, id, {"deletion_begin": transaction.now})
         return self.acted(transaction, access, volume, "delete", {})
 
