@@ -57,6 +57,7 @@ def test_machines_outlive_libvirtd_and_are_found_again(
     before, pid = seen(hypervisor, definition.machine), libvirt_host.qemu_pid(definition.machine)
     heard: list[MachineEvent] = []
     with hypervisor.subscribe(heard.append):
+        connection = hypervisor.link._connected()
         libvirt_host.kill_daemon()
         assert seen(hypervisor, definition.machine) == before
         assert libvirt_host.qemu_pid(definition.machine) == pid
@@ -64,6 +65,9 @@ def test_machines_outlive_libvirtd_and_are_found_again(
         while MachineEvent(machine=None, what=Happening.STATE) not in heard:
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        hypervisor.link._closed(connection, 0, None)  # libvirt may tell late that the old one is closed
+        time.sleep(1)
+        assert heard.count(MachineEvent(machine=None, what=Happening.STATE)) == 1
     hypervisor.pause(definition.machine)
     hypervisor.resume(definition.machine)
 

@@ -32,6 +32,7 @@ _HOST_SOCKET = Path("/run/libvirt/libvirt-sock")
 _HOST_URI = "qemu:///system"
 _RETRY_SECONDS = 0.1
 _KEEP_SECONDS = 2.0
+_LOOK_SECONDS = 30.0
 _NAME_PREFIX = "stratal-"
 
 
@@ -128,7 +129,6 @@ class Link:
                     raise
                 reason = binding.message_of(error)
             else:
-                self._lost.clear()
                 self.seen.clear()
                 return connection
             if time.monotonic() > deadline:
@@ -180,23 +180,27 @@ class Link:
         threading.Thread(target=self._drop, args=(connection,), name="libvirt-drop", daemon=True).start()
 
     def _drop(self, connection: Any) -> None:
+        """Told of each connection more than once: by requests that fail, and by libvirt, maybe late."""
         with self._lock:
-            if self._connection is connection:
-                self._connection = None
+            if self._connection is not connection:
+                return
+            self._connection = None
         self._lost.set()
 
     def _keep(self) -> None:
         """Come back whenever the connection breaks, for the sake of those who listen."""
-        first = True
+        known: Any = None
         while not self._closing:
             try:
-                self._connected()
+                connection = self._connected()
             except Exception as error:
                 log.warning("hypervisor_unavailable", error=str(error))
                 self._lost.wait(_KEEP_SECONDS)
                 self._lost.clear()
                 continue
-            if not first:
+            if known is not None and connection is not known:
                 self.tell(None, Happening.STATE)
-            first = False
-            self._lost.wait()
+            known = connection
+            # a request that came back by itself may have been quicker than this
+            self._lost.wait(_LOOK_SECONDS)
+            self._lost.clear()
