@@ -8,7 +8,7 @@ from stratal.compute import children
 from stratal.compute.domain import AgentState, Machine, PowerState
 from stratal.compute.guests.wanted import Wanted
 from stratal.compute.parts import Part, PartKind
-from stratal.compute.virtual_machine.model import VirtualMachineSpec, VirtualMachineStatus
+from stratal.compute.virtual_machine.model import VirtualMachineSpec, VirtualMachineStatus, WantedPower
 
 MIB = 2**20
 
@@ -141,7 +141,7 @@ def status_of(
     status = msgspec.structs.replace(
         before,
         uuid=wanted.machine,
-        power_state=machine.power_state if machine is not None else PowerState.STOPPED,
+        power_state=_power_state(spec, machine),
         node_id=node_id if alive else None,
         accelerator=accelerator if alive else None,
         graphics_port=machine.graphics.vnc if machine is not None and alive else None,
@@ -162,6 +162,13 @@ def status_of(
     if not alive:
         status = msgspec.structs.replace(status, rollback_num=spec.rollback_num)
     return status
+
+
+def _power_state(spec: VirtualMachineSpec, machine: Machine | None) -> PowerState:
+    """A guest that crashed, and is to be stopped, is."""
+    if machine is None or (spec.power_state is WantedPower.STOPPED and not machine.alive):
+        return PowerState.STOPPED
+    return machine.power_state
 
 
 def irreconcilable(spec: VirtualMachineSpec, status: VirtualMachineStatus) -> dict[str, str]:
