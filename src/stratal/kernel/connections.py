@@ -7,11 +7,13 @@ import sqlite3
 from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Final
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
+from sqlalchemy.util import LRUCache
 
 from stratal.kernel.failures import as_sqlalchemy_has_it
 from stratal.kernel.prepared import driver_of
@@ -19,6 +21,9 @@ from stratal.kernel.query import register_sqlite_functions
 
 _LOCK_SECONDS = 5.0
 """How long SQLite waits for a lock that another program holds, unless the URL has a `timeout`."""
+
+_SQLITE_STATEMENTS: Final = LRUCache[Any, Any](2048)
+"""What was compiled for SQLite: once, not for reading and for writing each, nor for each database anew."""
 
 _PLANS = 250
 """Statements that a connection to PostgreSQL keeps the plans of: more than any of them runs often."""
@@ -56,14 +61,24 @@ class Views:
         driver = driver_of(connection)
         healthy = False
         try:
-            if not quick or isinstance(driver, sqlite3.Connection):
+            if isinstance(driver, sqlite3.Connection):
+                # to have SQLAlchemy begin and end costs ten times as much
+                driver.execute("BEGIN")
+                try:
+                    yield connection
+                finally:
+                    if driver.in_transaction:
+                        driver.execute("ROLLBACK")
+                    healthy = True
+                return
+            if not quick:
                 connection.begin()
             try:
                 yield connection
             finally:
                 if connection.in_transaction():
                     connection.rollback()
-                healthy = isinstance(driver, sqlite3.Connection) or not driver.closed
+                healthy = not driver.closed
         finally:
             if healthy:
                 self._idle.append(connection)
@@ -97,19 +112,31 @@ def _throw_away(connection: Connection) -> None:
 
 def sqlite_engine(url: URL, *, immediate: bool) -> Engine:
     """Connections that take the lock for writing when they begin (`immediate`), or do not."""
+    engine = sqlite_views(url, connections=1 if immediate else 32, more=0 if immediate else -1)
+
+    def begin(connection: Connection) -> None:
+        driver_of(connection).execute("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def sqlite_views(url: URL, *, connections: int = 32, more: int = -1) -> Engine:
+    """Connections for `Views`: nothing begins on them by itself."""
     # isolation_level None: the driver's own transaction handling would commit behind our back
-    engine = create_engine(
+    made = create_engine(
         url,
         poolclass=QueuePool,
-        pool_size=1 if immediate else 32,
-        max_overflow=0 if immediate else -1,
+        pool_size=connections,
+        max_overflow=more,
         connect_args={
             "check_same_thread": False,
             "isolation_level": None,
             **({} if "timeout" in url.query else {"timeout": _LOCK_SECONDS}),
         },
-        query_cache_size=2048,
     )
+    shared = {"compiled_cache": _SQLITE_STATEMENTS}
+    engine = Engine(made.pool, _sqlite_dialect(), url, execution_options=shared)
 
     def prepare(connection: Any, _record: Any) -> None:
         for pragma in (
@@ -122,12 +149,18 @@ def sqlite_engine(url: URL, *, immediate: bool) -> Engine:
             connection.execute(f"PRAGMA {pragma}")
         register_sqlite_functions(connection)
 
-    def begin(connection: Connection) -> None:
-        driver_of(connection).execute("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
     event.listen(engine, "connect", prepare)
-    event.listen(engine, "begin", begin)
     return engine
+
+
+@cache
+def _sqlite_dialect() -> Dialect:
+    """One for all engines: what was compiled belongs to the dialect that it was compiled by."""
+    engine = create_engine("sqlite://")
+    with engine.connect():  # the dialect learns what this SQLite can do
+        pass
+    engine.dispose()
+    return engine.dialect
 
 
 def postgresql_engine(url: URL, *, connections: int) -> Engine:

@@ -22,7 +22,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhaustedError
 
 from stratal.kernel.clock import Clock, Entropy, SystemClock, SystemEntropy
-from stratal.kernel.connections import Views, postgresql_engine, postgresql_views, sqlite_engine
+from stratal.kernel.connections import (
+    Views,
+    postgresql_engine,
+    postgresql_views,
+    sqlite_engine,
+    sqlite_views,
+)
 from stratal.kernel.errors import Unavailable
 from stratal.kernel.failures import OutcomeUnknown, explained, is_certainly_undone, may_be_repeated
 from stratal.kernel.notify import Notifier
@@ -70,7 +76,7 @@ class Database:
         self._readers = ThreadPoolExecutor(_READ_THREADS, thread_name_prefix="db-read")
         if self.is_sqlite:
             self.engine = sqlite_engine(self.url, immediate=False)
-            self._views = Views(self.engine)
+            self._views = Views(sqlite_views(self.url))
             self._writer = GroupCommitWriter(
                 sqlite_engine(self.url, immediate=True), self._perform, self._committed, observer
             )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, func, select, update
+from sqlalchemy import BindParameter, ColumnElement, Insert, Row, Update, bindparam, func, select, update
 
 from stratal.kernel.fields import Spec, Status
 from stratal.kernel.kind import AnyKind, Kind
@@ -71,13 +71,31 @@ class _Statements:
         self.shared = Prepared(one.with_for_update(of=spec, read=True))
         wanted: BindParameter[Any] = bindparam("wanted", expanding=True)
         self.many_locked = self.all.where(spec.c.id.in_(wanted)).order_by(spec.c.id).with_for_update(of=spec)
-        # the columns that these set are the keys of what they are executed with
+        self._spec = spec
+        self._by: dict[str, Prepared] = {}
+        #: what writes, by the columns that it sets
+        self._writing: dict[tuple[Insert | Update, tuple[str, ...]], Prepared] = {}
         self.change_spec = update(spec).where(spec.c.id == bindparam("wanted"))
-        #: those of users' changes, by the columns that they set
-        self.changes: dict[tuple[str, ...], Prepared] = {}
+        self.change_and_show_spec = self.change_spec.returning(*(spec.c[name] for name in wanted_names))
         self.change_status = update(status).where(status.c.id == bindparam("wanted"))
         self.insert_spec = spec.insert().returning(spec.c.id)
         self.insert_status = status.insert()
+
+    def setting(self, statement: Insert | Update, values: Mapping[str, Any]) -> Prepared:
+        """One of those that write, for the columns that these are values of."""
+        columns = tuple(values)
+        found = self._writing.get((statement, columns))
+        if found is None:
+            found = self._writing[statement, columns] = Prepared(statement, columns)
+        return found
+
+    def with_value(self, name: str) -> Prepared:
+        """All resources with a value of a spec's column, which is the parameter `value`."""
+        found = self._by.get(name)
+        if found is None:
+            matching = self._spec.c[name] == bindparam("value", type_=self._spec.c[name].type)
+            found = self._by[name] = Prepared(self.all.where(matching).order_by(self._spec.c.id))
+        return found
 
 
 @cache
@@ -126,6 +144,11 @@ class Store(Generic[S, T]):
         rows = transaction.execute(self._statements.all.where(*where).order_by(self._spec.c.id)).all()
         return self._resources(transaction, rows) if labels else [self._resource(row, []) for row in rows]
 
+    def with_value(self, transaction: Transaction, name: str, value: object) -> list[Resource[S, T]]:
+        """Every resource with this value in a column of its spec, by their ids, without their labels."""
+        rows = transaction.rows(self._statements.with_value(name), {"value": value})
+        return [self._resource(row, []) for row in rows]
+
     def page(
         self,
         transaction: Transaction,
@@ -161,10 +184,13 @@ class Store(Generic[S, T]):
         """Write the rows of a new resource, nothing observed yet. Returns its id."""
         base: dict[str, Any] = {"created_at": transaction.now, "updated_at": transaction.now}
         values = {**base, "etag": transaction.entropy.etag(), "uuid": transaction.entropy.uuid(), **spec}
-        id = int(transaction.execute(self._statements.insert_spec, values).scalar_one())
+        statements = self._statements
+        [row] = transaction.rows(statements.setting(statements.insert_spec, values), values)
+        id = int(row[0])
         fresh = self.kind.status(id=id, etag=transaction.entropy.etag(), **base)
-        observed = {name: getattr(fresh, name) for name in self._status_fields}
-        transaction.execute(self._statements.insert_status, {**observed, "irreconcilable": []})
+        observed: dict[str, Any] = {name: getattr(fresh, name) for name in self._status_fields}
+        observed["irreconcilable"] = []
+        transaction.run(statements.setting(statements.insert_status, observed), observed)
         return id
 
     def change_spec(self, transaction: Transaction, id: int, values: Mapping[str, Any]) -> S:
@@ -172,18 +198,15 @@ class Store(Generic[S, T]):
         as it is now.
         """
         stamped = {"etag": transaction.entropy.etag(), "updated_at": transaction.now, **values}
-        columns = tuple(stamped)
-        change = self._statements.changes.get(columns)
-        if change is None:
-            seen = (self._spec.c[name] for name in self._spec_fields)
-            change = Prepared(self._statements.change_spec.returning(*seen), columns)
-            self._statements.changes[columns] = change
+        statements = self._statements
+        change = statements.setting(statements.change_and_show_spec, stamped)
         [row] = transaction.rows(change, {**stamped, "wanted": id})
         return self.kind.spec(**dict(zip(self._spec_fields, row, strict=True)))
 
     def mark(self, transaction: Transaction, id: int, values: Mapping[str, Any]) -> None:
         """Write columns of the spec that no user sets (times of its life, private ones): the etag stays."""
-        transaction.execute(self._statements.change_spec, {**values, "wanted": id})
+        statements = self._statements
+        transaction.run(statements.setting(statements.change_spec, values), {**values, "wanted": id})
 
     def change_status(
         self, transaction: Transaction, id: int, status: T, irreconcilable: Sequence[str]
@@ -196,12 +219,16 @@ class Store(Generic[S, T]):
             "updated_at": transaction.now,
             "irreconcilable": list(irreconcilable),
         }
-        transaction.execute(self._statements.change_status, {**stamped, "wanted": id})
+        self._write_status(transaction, id, stamped)
 
     def bury(self, transaction: Transaction, id: int) -> None:
         """Turn both rows into tombstones."""
         self.mark(transaction, id, {"deletion_finish": transaction.now, "deleted_at": transaction.now})
-        transaction.execute(self._statements.change_status, {"deleted_at": transaction.now, "wanted": id})
+        self._write_status(transaction, id, {"deleted_at": transaction.now})
+
+    def _write_status(self, transaction: Transaction, id: int, values: Mapping[str, Any]) -> None:
+        statements = self._statements
+        transaction.run(statements.setting(statements.change_status, values), {**values, "wanted": id})
 
     def private(self, transaction: Transaction, id: int, column: str) -> Any:
         """One private column of a live resource, or None."""
