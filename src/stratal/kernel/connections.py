@@ -61,24 +61,14 @@ class Views:
         driver = driver_of(connection)
         healthy = False
         try:
-            if isinstance(driver, sqlite3.Connection):
-                # to have SQLAlchemy begin and end costs ten times as much
-                driver.execute("BEGIN")
-                try:
-                    yield connection
-                finally:
-                    if driver.in_transaction:
-                        driver.execute("ROLLBACK")
-                    healthy = True
-                return
-            if not quick:
+            if not quick or isinstance(driver, sqlite3.Connection):
                 connection.begin()
             try:
                 yield connection
             finally:
                 if connection.in_transaction():
                     connection.rollback()
-                healthy = not driver.closed
+                healthy = isinstance(driver, sqlite3.Connection) or not driver.closed
         finally:
             if healthy:
                 self._idle.append(connection)
@@ -112,23 +102,12 @@ def _throw_away(connection: Connection) -> None:
 
 def sqlite_engine(url: URL, *, immediate: bool) -> Engine:
     """Connections that take the lock for writing when they begin (`immediate`), or do not."""
-    engine = sqlite_views(url, connections=1 if immediate else 32, more=0 if immediate else -1)
-
-    def begin(connection: Connection) -> None:
-        driver_of(connection).execute("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-    event.listen(engine, "begin", begin)
-    return engine
-
-
-def sqlite_views(url: URL, *, connections: int = 32, more: int = -1) -> Engine:
-    """Connections for `Views`: nothing begins on them by itself."""
     # isolation_level None: the driver's own transaction handling would commit behind our back
     made = create_engine(
         url,
         poolclass=QueuePool,
-        pool_size=connections,
-        max_overflow=more,
+        pool_size=1 if immediate else 32,
+        max_overflow=0 if immediate else -1,
         connect_args={
             "check_same_thread": False,
             "isolation_level": None,
@@ -149,7 +128,11 @@ def sqlite_views(url: URL, *, connections: int = 32, more: int = -1) -> Engine:
             connection.execute(f"PRAGMA {pragma}")
         register_sqlite_functions(connection)
 
+    def begin(connection: Connection) -> None:
+        driver_of(connection).execute("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
     event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", begin)
     return engine
 
 
