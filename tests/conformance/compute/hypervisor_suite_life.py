@@ -250,6 +250,13 @@ class Devices(Life):
         hypervisor.set_graphics_password(definition.machine, "new-word")
         assert "new-word" not in repr(seen(hypervisor, definition.machine))
 
+    def test_consoles_that_were_started_without_a_password_take_none(
+        self, hypervisor: Hypervisor, ground: Ground
+    ) -> None:
+        machine = self.running(hypervisor, ground)
+        with pytest.raises(CannotPlug):
+            hypervisor.set_graphics_password(machine, "new-word")
+
     def test_without_an_agent_its_verbs_say_so_at_once(self, hypervisor: Hypervisor, ground: Ground) -> None:
         definition = replace(ground.definition(), agent=False)
         hypervisor.start(definition)

@@ -14,6 +14,7 @@ from stratal.compute.domain import (
     CdRom,
     Disk,
     FileImage,
+    Graphics,
     Limits,
     MachineDefinition,
     MachineId,
@@ -57,6 +58,7 @@ class Life:
                 memory_bytes=32 * MIB,
                 disks=(Disk(target="vda", bus=Bus.VIRTIO, chain=chain),),
                 cd_roms=(CdRom(target="sda", bus=Bus.SATA),),
+                graphics=Graphics(password="old-word"),
             )
         )
 
@@ -66,7 +68,7 @@ class Life:
         self.hypervisor.change_medium(self.machine, "sda", (self.image("medium"),))
         self.hypervisor.set_limits(self.machine, "vda", Limits(iops=100))
         self.hypervisor.resize_disk(self.machine, "vda", size_bytes=2 * GIB)
-        self.hypervisor.set_graphics_password(self.machine, None)
+        self.hypervisor.set_graphics_password(self.machine, "new-word")
         self.hypervisor.pause(self.machine)
         self.hypervisor.resume(self.machine)
         self.hypervisor.reboot(self.machine, force=True)

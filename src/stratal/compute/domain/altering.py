@@ -23,13 +23,11 @@ def relinked(xml: str, mac: str, *, up: bool) -> str | None:
     return None
 
 
-def with_password(xml: str, password: str | None) -> list[str]:
+def with_password(xml: str, password: str) -> list[str]:
     """The domain's consoles, with another password."""
     found: list[str] = []
     for graphics in _parsed(xml).iterfind("devices/graphics"):
-        graphics.attrib.pop("passwd", None)
-        if password is not None:
-            graphics.set("passwd", writing.console_password(graphics.get("type", ""), password))
+        graphics.set("passwd", writing.console_password(graphics.get("type", ""), password))
         found.append(writing.text(graphics))
     return found
 

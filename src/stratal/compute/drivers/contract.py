@@ -210,8 +210,9 @@ class Hypervisor(Protocol):
         a size below the present one; JobFailed where the place is full."""
         ...
 
-    def set_graphics_password(self, machine: MachineId, password: str | None) -> None:
-        """From the next connection on, of all consoles."""
+    def set_graphics_password(self, machine: MachineId, password: str) -> None:
+        """From the next connection on, of all consoles. Whether they ask for one at all was settled when the
+        machine was started: CannotPlug where they ask for none."""
         ...
 
     # Points in time. All live.

@@ -16,6 +16,7 @@ import msgspec
 from stratal.compute import parts
 from stratal.compute.domain import Cause, Machine, PowerState
 from stratal.compute.drivers.contract import Hypervisor
+from stratal.compute.drivers.errors import CannotPlug
 from stratal.compute.guests import defining, noting, points
 from stratal.compute.guests.addresses import AgentAddresses
 from stratal.compute.guests.devices import Devices, Outcome
@@ -213,7 +214,7 @@ class VirtualMachineReconciler:
                 break
             machine = self._take_up(look, wanted, self._again(wanted, machine))
             outcome = self._devices.align(look, wanted, machine, self._keeper(wanted))
-        self._say(look, wanted, booted=booted)
+        untold = self._say(look, wanted, booted=booted)
         machine = self._again(wanted, machine)
         stalled = self._pace.stalled(wanted.id) if machine.alive else None
         seen = self._seen(
@@ -226,7 +227,7 @@ class VirtualMachineReconciler:
             again_after=_SOON
             if outcome.changed or not machine.alive
             else (stalled or self._pace.between_looks),
-            problem=str(failure) if failure is not None else _REFUSED if stalled is not None else None,
+            problem=str(failure) if failure is not None else _REFUSED if stalled is not None else untold,
         )
         if failure is not None:
             look.write(lambda tx: self._tell(tx, wanted, seen))
@@ -238,17 +239,25 @@ class VirtualMachineReconciler:
         if seen.status != wanted.resource.status:
             self._store.change_status(transaction, wanted.id, seen.status, sorted(seen.irreconcilable))
 
-    def _say(self, look: Look, wanted: Wanted, *, booted: bool) -> None:
-        """What a running guest is told: to reboot, and what its consoles ask for."""
+    def _say(self, look: Look, wanted: Wanted, *, booted: bool) -> str | None:
+        """What a running guest is told: to reboot, and what its consoles ask for. Returns what it refused.
+
+        Whether consoles ask for a password is settled at the boot, and irreconcilable from then on. So one
+        that was taken away is asked for until the next boot: better than a console that anybody may use.
+        """
         look.check()
         if not booted and wanted.spec.reboot_num > wanted.resource.status.reboot_num:
             self._hypervisor.reboot(wanted.machine, force=wanted.private.reboot_forced)
         number = wanted.private.graphics_password_num
         if not self._pace.knows_password(wanted.id, number):
-            asked = wanted.resource.status.graphics_auth_enabled
-            password = wanted.private.graphics_password if asked else ""
-            self._hypervisor.set_graphics_password(wanted.machine, password or None)
+            password = wanted.private.graphics_password
+            if password and wanted.resource.status.graphics_auth_enabled:
+                try:
+                    self._hypervisor.set_graphics_password(wanted.machine, password)
+                except CannotPlug as error:
+                    return f"{error}: it waits for the next boot"
             self._pace.has_password(wanted.id, number)
+        return None
 
     # -- parts ---------------------------------------------------------------------------------------
 

@@ -162,7 +162,7 @@ class Devices(Life):
             )
 
     @patient
-    def set_graphics_password(self, machine: MachineId, password: str | None) -> None:
+    def set_graphics_password(self, machine: MachineId, password: str) -> None:
         rules.check_password(password)
         self.live(machine)
         libvirt = binding.module()

@@ -109,10 +109,15 @@ class Devices(Access):
                 raise Invalid(field="size_bytes", reason="a disk can't shrink")
             held.sizes[target] = size_bytes
 
-    def set_graphics_password(self, machine: MachineId, password: str | None) -> None:
+    def set_graphics_password(self, machine: MachineId, password: str) -> None:
         rules.check_password(password)
         with self.effect("change", machine, Happening.DEVICE):
-            self.live(machine).password = password
+            held = self.live(machine)
+            if held.password is None:
+                raise CannotPlug(
+                    machine=machine, device="graphics", reason="its consoles ask for no password"
+                )
+            held.password = password
 
 
 def _must_plug(machine: MachineId, device: str, bus: Bus) -> None:
