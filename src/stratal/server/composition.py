@@ -222,6 +222,7 @@ class Server:
             database=self.database,
             identity=self.identity,
             storage=self.storage,
+            compute=self.compute,
             region=settings.evs.region,
             zone=settings.evs.availability_zone,
             public_url=settings.evs.public_url,

@@ -36,6 +36,7 @@ def test_a_token_has_a_project_roles_and_a_catalogue(cloud: Cloud) -> None:
         "identity": f"{cloud.base}/identity/v3",
         "block-storage": f"{cloud.base}/v3",
         "volumev3": f"{cloud.base}/v3",
+        "image": f"{cloud.base}/image",
     }
     assert token["expires_at"].endswith(".000000Z")
 

@@ -1,6 +1,6 @@
 """What an endpoint of this face is, what it is called with, and what it answers. Called all over here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
@@ -31,6 +31,8 @@ class Dialect(StrEnum):
     KEYSTONE = "keystone"
     #: Huawei: `{"error": {"code": "EVS.…", "message"}}`
     HUAWEI = "huawei"
+    #: Images: `{"code": "404 Not Found", "title", "message"}`
+    GLANCE = "glance"
 
 
 class Mode(Enum):
@@ -115,6 +117,8 @@ class Reply:
 
     body: Any = None
     status: int | None = None
+    #: bytes, sent as they are made, in place of a body
+    stream: AsyncIterator[bytes] | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -166,7 +170,7 @@ class Endpoint:
     @property
     def writes(self) -> bool:
         """Whether anything may be different afterwards: some of Cinder's GETs change something."""
-        return self.changes or self.mode is Mode.WRITE
+        return self.mode is Mode.WRITE or (self.changes and self.mode is Mode.THREAD)
 
 
 def stamp(moment: datetime | None) -> str | None:

@@ -10,6 +10,7 @@ import msgspec
 from litestar import Request
 from litestar.exceptions import HTTPException
 from litestar.response.base import ASGIResponse
+from litestar.response.streaming import ASGIStreamingResponse
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from stratal.faces.evs import faults, microversions
@@ -45,6 +46,7 @@ _WRITERS: Final[Mapping[Dialect, Callable[[faults.Refusal], dict[str, Any]]]] = 
     Dialect.CINDER: faults.cinder,
     Dialect.KEYSTONE: faults.keystone,
     Dialect.HUAWEI: faults.huawei,
+    Dialect.GLANCE: faults.glance,
 }
 
 HttpRequest = Request[Any, Any, Any]
@@ -240,6 +242,13 @@ class Dispatcher:
                 headers["etag"] = hashlib.md5(body, usedforsecurity=False).hexdigest()
         if endpoint.method == "HEAD":
             body = b""
+        if reply.stream is not None:
+            return ASGIStreamingResponse(
+                iterator=reply.stream,
+                status_code=endpoint.status,
+                media_type="application/octet-stream",
+                headers=headers,
+            )
         return ASGIResponse(
             body=body,
             status_code=reply.status or endpoint.status,

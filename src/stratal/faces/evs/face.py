@@ -1,7 +1,7 @@
 """The face as an ASGI application before another one: it takes the paths that are its own.
 
 Called by the composition root. Block Storage and EVS are at the root, as their clients want it, Identity
-under `/identity`; nothing of it can be mistaken for a path of another face.
+under `/identity`, images under `/image`; nothing of it can be mistaken for a path of another face.
 """
 
 import re
@@ -22,7 +22,7 @@ from stratal.kernel.logs import get_logger
 
 log = get_logger(__name__)
 
-_OWN: Final = re.compile(r"^/(identity(/.*)?|(v1|v2|v2\.1|v3|v5)(/.*)?)?$")
+_OWN: Final = re.compile(r"^/((identity|image)(/.*)?|(v1|v2|v2\.1|v3|v5)(/.*)?)?$")
 _WITH_PROJECT: Final = re.compile(
     r"^/(?P<version>v1|v2|v2\.1|v3|v5)/(?P<project>[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
     r"(?P<rest>/.*)$"

@@ -185,6 +185,12 @@ def huawei(refusal: Refusal) -> dict[str, Any]:
     return {"error": {"code": code, "message": refusal.message}}
 
 
+def glance(refusal: Refusal) -> dict[str, Any]:
+    """The body of a refusal as the Image service writes it for who takes JSON."""
+    title = _TITLES.get(refusal.status, "Error")
+    return {"code": f"{refusal.status} {title}", "title": title, "message": refusal.message}
+
+
 def _message(error: StratalError, uuids: Mapping[int, str]) -> str:
     fields = error.fields
     match error:

@@ -5,14 +5,18 @@ from dataclasses import replace
 from typing import Final
 
 from stratal.faces.evs.call import Endpoint
+from stratal.faces.evs.huawei import recycle_bin, snapshot_groups, tags
 from stratal.faces.evs.huawei import snapshots as huawei_snapshots
 from stratal.faces.evs.huawei import volumes as huawei_volumes
 from stratal.faces.evs.identity import administration, credentials, tokens
+from stratal.faces.evs.image import images
 from stratal.faces.evs.volume import (
     attachments,
+    defaults,
     discovery,
     group_types,
     groups,
+    installation,
     limits,
     qos,
     snapshots,
@@ -45,6 +49,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *administration.ENDPOINTS,
     *credentials.ENDPOINTS,
     *discovery.ENDPOINTS,
+    *images.ENDPOINTS,
     *_with_v2(
         (
             *volumes.ENDPOINTS,
@@ -54,9 +59,14 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
             *limits.ENDPOINTS,
         )
     ),
+    *defaults.ENDPOINTS,
+    *installation.ENDPOINTS,
     *group_types.ENDPOINTS,
     *groups.ENDPOINTS,
     *qos.ENDPOINTS,
     *huawei_volumes.ENDPOINTS,
     *huawei_snapshots.ENDPOINTS,
+    *snapshot_groups.ENDPOINTS,
+    *recycle_bin.ENDPOINTS,
+    *tags.ENDPOINTS,
 )

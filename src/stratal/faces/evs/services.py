@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from stratal.compute import Compute
 from stratal.identity import Identity
 from stratal.kernel.database import Database
 from stratal.storage import Storage
@@ -19,6 +20,7 @@ class Services:
     database: Database
     identity: Identity
     storage: Storage
+    compute: Compute
     #: the one region that the catalogue names
     region: str
     #: the one availability zone

@@ -17,7 +17,7 @@ from stratal.kernel.errors import NotFound
 from stratal.kernel.journal import AUDIT_LOG
 from stratal.kernel.transaction import Transaction
 from stratal.storage.block import views
-from stratal.storage.block.model import JOB
+from stratal.storage.block.model import JOB, RECYCLED
 from stratal.storage.block.views import VolumeView
 from stratal.storage.bs_volume.model import BS_VOLUME
 
@@ -117,7 +117,8 @@ class Jobs:
         kind = JobKind(row.kind)
         found = views.volumes(transaction, BS_VOLUME.tables.spec.c.id.in_(row.volume_ids), gone=True)
         in_order = sorted(found, key=lambda volume: row.volume_ids.index(volume.id))
-        states = {_status(kind, volume) for volume in in_order}
+        binned = self._binned(transaction, row.volume_ids) if kind is JobKind.DELETE else set[int]()
+        states = {JobStatus.SUCCESS if volume.id in binned else _status(kind, volume) for volume in in_order}
         status = next(each for each in (*_WORST_FIRST, JobStatus.SUCCESS) if each in states or not states)
         ends = self._ends(transaction, kind, row.created_at, in_order)
         return Job(
@@ -134,6 +135,12 @@ class Jobs:
     def forget_old(self, transaction: Transaction) -> int:
         """Remove jobs that nobody asks for any more. Returns how many."""
         return transaction.execute(delete(JOB).where(JOB.c.created_at < transaction.now - KEPT)).rowcount
+
+    @staticmethod
+    def _binned(transaction: Transaction, ids: Sequence[int]) -> set[int]:
+        """Of these volumes, those that were put into the recycle bin: their deletion is done."""
+        statement = select(RECYCLED.c.volume_id).where(RECYCLED.c.volume_id.in_(ids))
+        return set(transaction.execute(statement).scalars())
 
     @staticmethod
     def _ends(

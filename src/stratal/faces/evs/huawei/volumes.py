@@ -1,15 +1,17 @@
 """Disks: `/v2/{project}/cloudvolumes` and `/v2.1/{project}/cloudvolumes`, and the jobs that come of them."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, false, true
+from sqlalchemy import ColumnElement, false, or_, true
 
 from stratal.faces.evs.call import Call, Dialect, Endpoint, Mode, decoded, stamp
 from stratal.faces.evs.faults import Fault
 from stratal.faces.evs.huawei import wire
+from stratal.faces.evs.machines import volumes_in
 from stratal.faces.evs.volume import lists
 from stratal.faces.evs.volume import volumes as native
 from stratal.faces.evs.volume.actions import Extend
@@ -19,7 +21,7 @@ from stratal.faces.evs.volume.volumes import VolumeCreate, id_of, new_volume
 from stratal.faces.evs.volume.wire import owners_of
 from stratal.kernel.transaction import Transaction
 from stratal.storage.block import views
-from stratal.storage.block.jobs import Job, JobKind, JobStatus
+from stratal.storage.block.jobs import Job, JobKind
 from stratal.storage.block.model import ATTACHMENT
 from stratal.storage.bs_volume.model import BS_VOLUME
 
@@ -117,11 +119,12 @@ def list_detail(transaction: Transaction, call: Call) -> dict[str, Any]:
     zone = call.services.zone
 
     def of_server(value: str) -> ColumnElement[bool]:
-        return columns.id.in_(
+        written = (
             ATTACHMENT.select()
             .with_only_columns(ATTACHMENT.c.volume_id)
             .where(ATTACHMENT.c.instance_uuid == value)
         )
+        return or_(columns.id.in_(written), columns.id.in_(volumes_in(value)))
 
     asked = lists.paging(
         transaction,
@@ -181,9 +184,11 @@ def update(transaction: Transaction, call: Call) -> dict[str, Any]:
 
 
 def delete(transaction: Transaction, call: Call) -> dict[str, Any]:
-    """A disk with all of its snapshots, as Huawei's documents say of this call."""
+    """A disk with all of its snapshots, as Huawei's documents say of this call; or into the bin."""
     id = id_of(transaction, call)
-    call.services.storage.block.volumes.delete(transaction, call.access, id, cascade=True)
+    block = call.services.storage.block
+    if not block.recycle_bin.put(transaction, call.access, id):
+        block.volumes.delete(transaction, call.access, id, cascade=True)
     return _job(transaction, call, JobKind.DELETE, id)
 
 
@@ -215,7 +220,7 @@ def _job(transaction: Transaction, call: Call, kind: JobKind, id: int) -> dict[s
 
 def show_job(transaction: Transaction, call: Call) -> dict[str, Any]:
     job = call.services.storage.block.jobs.show(transaction, call.access, call.parts["id"])
-    shown = wire.job(job.uuid, job.kind.value, job.status.value, _times(transaction, job), job.problem)
+    shown = wire.job(job.uuid, job.kind.value, job.status.value, _times(job, job.ended_at), job.problem)
     entities = [
         {
             "volume_id": each.uuid,
@@ -225,15 +230,15 @@ def show_job(transaction: Transaction, call: Call) -> dict[str, Any]:
         }
         for each in job.volumes
     ]
-    if job.kind is not JobKind.BATCH_CREATE:
+    if not job.kind.has_parts:
         return {**shown, "entities": entities[0] if entities else {}}
     parts = [
         {
             **wire.job(
                 f"{job.uuid}{number:04d}",
-                JobKind.CREATE.value,
+                job.kind_of_parts.value,
                 job.status_of(each).value,
-                _times(transaction, job),
+                _times(job, job.end_of(each)),
                 each.problem,
             ),
             "entities": entities[number],
@@ -243,9 +248,8 @@ def show_job(transaction: Transaction, call: Call) -> dict[str, Any]:
     return {**shown, "entities": {"sub_jobs": parts}}
 
 
-def _times(transaction: Transaction, job: Job) -> dict[str, str]:
-    ended = "" if job.status is JobStatus.RUNNING else stamp(transaction.now)
-    return {"begin_time": stamp(job.created_at) or "", "end_time": ended or ""}
+def _times(job: Job, end: datetime | None) -> dict[str, str]:
+    return {"begin_time": stamp(job.created_at) or "", "end_time": stamp(end) or ""}
 
 
 # -- tags --------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def volume(call: Call, found: VolumeView, owners: Owners) -> dict[str, Any]:
         "tags": found.tags,
         "attachments": [
             {name: value or "" for name, value in wire.attachment(each, found).items()}
-            for each in found.attachments
+            for each in owners.attachments(found)
         ],
         "snapshot_id": found.snapshot_uuid or "",
         "source_volid": found.source_volume_uuid or "",

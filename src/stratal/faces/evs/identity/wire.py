@@ -35,6 +35,7 @@ SERVICES: Final = (
     ("identity", "keystone", "/identity/v3"),
     ("block-storage", "cinder", "/v3"),
     ("volumev3", "cinderv3", "/v3"),
+    ("image", "glance", "/image"),
 )
 INTERFACES: Final = ("public", "internal", "admin")
 

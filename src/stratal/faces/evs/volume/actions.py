@@ -4,17 +4,25 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from stratal.faces.evs.call import Action, Call, decoded
-from stratal.faces.evs.faults import bad_request
+from stratal.faces.evs import machines
+from stratal.faces.evs.call import Action, Call, decoded, stamp
+from stratal.faces.evs.faults import Fault, bad_request
 from stratal.faces.evs.volume import lists
 from stratal.faces.evs.volume.types import type_named
+from stratal.identity import authorised
 from stratal.kernel.kind import Profile
 from stratal.kernel.transaction import Transaction
+from stratal.kernel.uuids import uuids_of
 from stratal.storage.block.states import VolumeStatus
 from stratal.storage.bs_snap.model import BS_SNAP
 from stratal.storage.bs_volume.model import BS_VOLUME, LARGEST_MB
+from stratal.storage.images import ImageFormat
+from stratal.storage.vm_image.model import VM_IMAGE
 
 Word = Annotated[str, msgspec.Meta(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+
+
+ImageName = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
 
 
 class Extend(msgspec.Struct, kw_only=True):
@@ -53,6 +61,15 @@ class ResetStatus(msgspec.Struct, kw_only=True):
     status: str | None = None
     attach_status: str | None = None
     migration_status: str | None = None
+
+
+class UploadImage(msgspec.Struct, kw_only=True):
+    image_name: ImageName
+    force: bool | str | None = None
+    container_format: str | None = None
+    disk_format: str | None = None
+    visibility: str | None = None
+    protected: bool | str | None = None
 
 
 class ImageMetadata(msgspec.Struct, kw_only=True):
@@ -94,10 +111,15 @@ def attach(transaction: Transaction, call: Call, arguments: Any) -> None:
         raise bad_request(
             "Invalid request to attach volume with an invalid mode. Attaching mode should be 'rw' or 'ro'"
         )
+    id = _id(transaction, call)
+    machine = machines.machine_named(transaction, call, body.instance_uuid)
+    if machine is not None:
+        machines.attach(transaction, call, id, machine, mode=body.mode, verb="attach", device=body.mountpoint)
+        return
     call.services.storage.block.attachments.attach(
         transaction,
         call.access,
-        _id(transaction, call),
+        id,
         instance_uuid=body.instance_uuid,
         host_name=body.host_name,
         mountpoint=body.mountpoint,
@@ -106,9 +128,18 @@ def attach(transaction: Transaction, call: Call, arguments: Any) -> None:
 
 
 def detach(transaction: Transaction, call: Call, arguments: Any) -> None:
-    body = decoded(arguments or {}, Detach, "os-detach")
+    _detach(transaction, call, decoded(arguments or {}, Detach, "os-detach"), force=False)
+
+
+def _detach(transaction: Transaction, call: Call, body: Detach, *, force: bool) -> None:
+    id = _id(transaction, call)
+    in_machine = machines.of_volumes(transaction, [id]).get(id)
+    if in_machine is not None and body.attachment_id in (None, in_machine.uuid):
+        call.services.storage.block.volumes.show(transaction, call.access, id, lock=True)
+        machines.detach(transaction, call, in_machine)
+        return
     call.services.storage.block.attachments.detach(
-        transaction, call.access, _id(transaction, call), body.attachment_id
+        transaction, call.access, id, body.attachment_id, force=force
     )
 
 
@@ -134,7 +165,49 @@ def retype(transaction: Transaction, call: Call, arguments: Any) -> None:
     if body.migration_policy not in (None, "never", "on-demand"):
         raise bad_request("migration_policy must be 'on-demand' or 'never'.")
     type_ = type_named(transaction, call, body.new_type)
+    # with either policy: what would have to be moved is refused, by name, before anything is changed
     call.services.storage.block.volumes.retype(transaction, call.access, _id(transaction, call), type_.id)
+
+
+def upload_image(transaction: Transaction, call: Call, arguments: Any) -> dict[str, Any]:
+    """An image of what the volume holds now. It shares the volume's data, so nothing is copied."""
+    body = decoded(arguments, UploadImage, "os-volume_upload_image")
+    format = body.disk_format or "raw"
+    if (body.container_format or "bare") != "bare":
+        raise bad_request(f"container_format {body.container_format!s:.32} is not supported, 'bare' is.")
+    if format not in _DISK_FORMATS:
+        raise bad_request(f"disk_format {format:.32} is not one of {', '.join(_DISK_FORMATS)}.")
+    if body.visibility not in (None, "private", "shared", "public"):
+        raise bad_request("visibility must be 'public', 'private' or 'shared'.")
+    if body.protected is not None and lists.is_true(body.protected):
+        raise bad_request("Images cannot be protected from deletion here.")
+    shared = body.visibility == "public" and call.microversion >= (3, 1)
+    if shared and "system_admin" not in call.access.roles:
+        raise Fault(403, "Policy doesn't allow volume_extension:volume_actions:upload_public.")
+    volume, image = call.services.storage.block.uploads.upload(
+        transaction,
+        authorised(call.access, "vm_image", "create", Profile.TENANT),
+        _id(transaction, call),
+        name=body.image_name,
+        format=ImageFormat(format),
+        shared=shared,
+        force=body.force is not None and lists.is_true(body.force),
+    )
+    shown: dict[str, Any] = {
+        "id": volume.uuid,
+        "updated_at": stamp(volume.updated_at or volume.created_at),
+        "status": "uploading",
+        "display_description": volume.description,
+        "size": volume.size_gb,
+        "volume_type": {"id": volume.policy_uuid, "name": volume.policy_name},
+        "image_id": uuids_of(transaction, VM_IMAGE, [image.id])[image.id],
+        "container_format": "bare",
+        "disk_format": format,
+        "image_name": body.image_name,
+    }
+    if call.microversion >= (3, 1):
+        shown |= {"visibility": body.visibility or "private", "protected": False}
+    return {"os-volume_upload_image": shown}
 
 
 # -- marks -------------------------------------------------------------------------------------------
@@ -200,12 +273,10 @@ def force_delete(transaction: Transaction, call: Call, arguments: Any) -> None:
 
 
 def force_detach(transaction: Transaction, call: Call, arguments: Any) -> None:
-    body = decoded(arguments or {}, Detach, "os-force_detach")
-    call.services.storage.block.attachments.detach(
-        transaction, call.access, _id(transaction, call), body.attachment_id, force=True
-    )
+    _detach(transaction, call, decoded(arguments or {}, Detach, "os-force_detach"), force=True)
 
 
+_DISK_FORMATS: Final = ("raw", "qcow2")
 _ADMIN = Profile.INFRASTRUCTURE
 ACTIONS: Final = {
     "os-reserve": Action(run=reserve, verb="reserve"),
@@ -217,6 +288,7 @@ ACTIONS: Final = {
     "os-extend": Action(run=extend, verb="extend"),
     "revert": Action(run=revert, verb="rollback", since=(3, 40), conflict=409),
     "os-retype": Action(run=retype, verb="retype"),
+    "os-volume_upload_image": Action(run=upload_image, verb="upload-image"),
     "os-set_bootable": Action(run=set_bootable, verb="set-bootable", status=200),
     "os-update_readonly_flag": Action(run=set_readonly, verb="set-readonly"),
     "os-set_image_metadata": Action(run=set_image_metadata, verb="set-metadata", status=200),

@@ -4,9 +4,11 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from stratal.faces.evs import machines
 from stratal.faces.evs.call import Call, Endpoint, Microversion, Mode, decoded, stamp
 from stratal.faces.evs.faults import bad_request
 from stratal.faces.evs.volume import lists
+from stratal.kernel.access import Reach
 from stratal.kernel.transaction import Transaction
 from stratal.kernel.uuids import uuids_of
 from stratal.storage.block.views import AttachmentView
@@ -54,6 +56,10 @@ def create(transaction: Transaction, call: Call) -> dict[str, Any]:
     if mode not in ("rw", "ro"):
         raise bad_request(f"Invalid input for field/attribute mode. Value: {mode:.32}. must be 'rw' or 'ro'")
     volume_id = call.id_of(transaction, BS_VOLUME, body.volume_uuid, "Volume")
+    machine = machines.machine_named(transaction, call, body.instance_uuid)
+    if machine is not None:
+        made = machines.attach(transaction, call, volume_id, machine, mode=mode, verb="reserve")
+        return {"attachment": _detail(transaction, made)}
     made = call.services.storage.block.attachments.create(
         transaction,
         call.access,
@@ -66,9 +72,12 @@ def create(transaction: Transaction, call: Call) -> dict[str, Any]:
 
 
 def _listed(transaction: Transaction, call: Call) -> list[AttachmentView]:
-    found = call.services.storage.block.attachments.all(
-        transaction, call.access, all_projects=lists.wants_all_projects(call)
-    )
+    all_projects = lists.wants_all_projects(call)
+    everybody = all_projects and call.access.reach is Reach.ALL
+    found = [
+        *call.services.storage.block.attachments.all(transaction, call.access, all_projects=all_projects),
+        *machines.of_project(transaction, None if everybody else call.access.project_id),
+    ]
     volumes = uuids_of(transaction, BS_VOLUME, [each.volume_id for each in found])
     wanted = {name: call.parameter(name) for name in ("volume_id", "instance_id", "status", "attach_status")}
     return [
@@ -91,15 +100,20 @@ def list_detail(transaction: Transaction, call: Call) -> dict[str, Any]:
 
 
 def show(transaction: Transaction, call: Call) -> dict[str, Any]:
-    found = call.services.storage.block.attachments.show(transaction, call.access, call.parts["id"])
+    found = machines.named(transaction, call, call.parts["id"])
+    if found is None:
+        found = call.services.storage.block.attachments.show(transaction, call.access, call.parts["id"])
     return {"attachment": _detail(transaction, found)}
 
 
 def update(transaction: Transaction, call: Call) -> dict[str, Any]:
+    """From where it is used; of a disk of a machine of this Stratal, that is known already."""
     body = call.under("attachment", AttachmentUpdate)
-    changed = call.services.storage.block.attachments.update(
-        transaction, call.access, call.parts["id"], body.connector
-    )
+    changed = machines.named(transaction, call, call.parts["id"])
+    if changed is None:
+        changed = call.services.storage.block.attachments.update(
+            transaction, call.access, call.parts["id"], body.connector
+        )
     return {"attachment": _detail(transaction, changed)}
 
 
@@ -108,11 +122,16 @@ def complete(transaction: Transaction, call: Call) -> None:
         raise bad_request(
             "There is no such action. Verify the request body and Content-Type header and try again."
         )
-    call.services.storage.block.attachments.complete(transaction, call.access, call.parts["id"])
+    if machines.named(transaction, call, call.parts["id"]) is None:
+        call.services.storage.block.attachments.complete(transaction, call.access, call.parts["id"])
 
 
 def delete(transaction: Transaction, call: Call) -> dict[str, Any]:
     service = call.services.storage.block.attachments
+    in_machine = machines.named(transaction, call, call.parts["id"])
+    if in_machine is not None:
+        machines.detach(transaction, call, in_machine)
+        return {"attachments": []}
     volume_id = service.show(transaction, call.access, call.parts["id"]).volume_id
     service.delete(transaction, call.access, call.parts["id"])
     volumes = uuids_of(transaction, BS_VOLUME, [volume_id])

@@ -1,18 +1,17 @@
-"""Quotas, limits, availability zones, services and pools: what an administrator looks at."""
+"""Quotas, limits, availability zones, extensions and pools."""
 
 from typing import Annotated, Any, Final
 
 import msgspec
 
-from stratal.faces.evs.call import Call, Endpoint, Mode, stamp
-from stratal.faces.evs.faults import Fault, bad_request
+from stratal.faces.evs.call import Call, Endpoint, Mode
+from stratal.faces.evs.faults import Fault, bad_request, not_found
 from stratal.faces.evs.volume import lists
 from stratal.identity.project.model import PROJECT, ProjectUpdate
 from stratal.kernel.kind import Profile
 from stratal.kernel.transaction import Transaction
-from stratal.storage.block.limits import NO_LIMIT, Limits, Usage
+from stratal.storage.block.limits import DEFAULT_CLASS, NO_LIMIT, Limits, Usage
 from stratal.storage.block.model import GIB, MB_PER_GB
-from stratal.storage.bs_policy.model import PoolStatus
 
 Limit = Annotated[int, msgspec.Meta(ge=-1, le=2**31 - 1)]
 
@@ -47,7 +46,7 @@ def _gigabytes(transaction: Transaction, call: Call, project_id: int) -> int:
     return quota_mb // MB_PER_GB if quota_mb else NO_LIMIT
 
 
-def _quota_set(limits: Limits, usage: Usage | None, gigabytes: int) -> dict[str, Any]:
+def quota_set(limits: Limits, usage: Usage | None, gigabytes: int) -> dict[str, Any]:
     limited = {
         "volumes": (limits.volumes, usage.volumes if usage else 0),
         "snapshots": (limits.snapshots, usage.snapshots if usage else 0),
@@ -68,12 +67,13 @@ def show_quota(transaction: Transaction, call: Call) -> dict[str, Any]:
     with_usage = lists.is_true(call.parameter("usage") or "false")
     usage = service.usage(transaction, project_id) if with_usage else None
     gigabytes = _gigabytes(transaction, call, project_id)
-    shown = _quota_set(service.show(transaction, project_id), usage, gigabytes)
+    shown = quota_set(service.show(transaction, project_id), usage, gigabytes)
     return {"quota_set": {"id": call.parts["id"], **shown}}
 
 
 def default_quota(transaction: Transaction, call: Call) -> dict[str, Any]:
-    return {"quota_set": {"id": call.parts["id"], **_quota_set(Limits(), None, NO_LIMIT)}}
+    limits = call.services.storage.block.limits.show(transaction, DEFAULT_CLASS)
+    return {"quota_set": {"id": call.parts["id"], **quota_set(limits, None, NO_LIMIT)}}
 
 
 def change_quota(transaction: Transaction, call: Call) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def change_quota(transaction: Transaction, call: Call) -> dict[str, Any]:
         )
     values = {name: value for name in Limits.__struct_fields__ if (value := getattr(body, name)) is not None}
     limits = service.change(transaction, project_id, values)
-    return {"quota_set": _quota_set(limits, None, _gigabytes(transaction, call, project_id))}
+    return {"quota_set": quota_set(limits, None, _gigabytes(transaction, call, project_id))}
 
 
 def reset_quota(transaction: Transaction, call: Call) -> None:
@@ -129,42 +129,6 @@ def zones(transaction: Transaction, call: Call) -> dict[str, Any]:
     return {"availabilityZoneInfo": [zone]}
 
 
-def services(transaction: Transaction, call: Call) -> dict[str, Any]:
-    """A volume service for each policy, and no backup service: there is none."""
-    policies = call.services.storage.bs_policies.find(transaction, call.access)
-    shown = [
-        _service(
-            call,
-            "cinder-volume",
-            f"{call.services.node_name}@{policy.spec.name}",
-            policy.status.pool_status is not PoolStatus.UNAVAILABLE,
-            policy.status.updated_at,
-        )
-        for policy in policies
-    ]
-    shown.append(_service(call, "cinder-scheduler", call.services.node_name, True, transaction.now))
-    wanted = call.parameter("binary"), call.parameter("host")
-    return {
-        "services": [
-            each
-            for each in shown
-            if wanted[0] in (None, each["binary"]) and wanted[1] in (None, each["host"])
-        ]
-    }
-
-
-def _service(call: Call, binary: str, host: str, up: bool, seen: Any) -> dict[str, Any]:
-    return {
-        "binary": binary,
-        "host": host,
-        "zone": call.services.zone,
-        "status": "enabled",
-        "state": "up" if up else "down",
-        "updated_at": stamp(seen),
-        "disabled_reason": None,
-    }
-
-
 def pools(transaction: Transaction, call: Call) -> dict[str, Any]:
     detail = lists.is_true(call.parameter("detail") or "false")
     shown: list[dict[str, Any]] = []
@@ -188,17 +152,23 @@ def pools(transaction: Transaction, call: Call) -> dict[str, Any]:
 
 
 def extensions(transaction: Transaction, call: Call) -> dict[str, Any]:
+    return {"extensions": [_extension(*each) for each in _EXTENSIONS]}
+
+
+def extension(transaction: Transaction, call: Call) -> dict[str, Any]:
+    for each in _EXTENSIONS:
+        if each[0] == call.parts["id"]:
+            return {"extension": _extension(*each)}
+    raise not_found("Extension", call.parts["id"])
+
+
+def _extension(alias: str, name: str, text: str) -> dict[str, Any]:
     return {
-        "extensions": [
-            {
-                "alias": alias,
-                "name": name,
-                "description": text,
-                "updated": "2013-01-01T00:00:00+00:00",
-                "links": [],
-            }
-            for alias, name, text in _EXTENSIONS
-        ]
+        "alias": alias,
+        "name": name,
+        "description": text,
+        "updated": "2013-01-01T00:00:00+00:00",
+        "links": [],
     }
 
 
@@ -244,6 +214,6 @@ ENDPOINTS: Final = (
     _row("GET", "limits", absolute, "volume_limits", "show", _ANY),
     _row("GET", "os-availability-zone", zones, "availability_zone", "list", _ANY),
     _row("GET", "extensions", extensions, "extension", "list", _ANY),
-    _row("GET", "os-services", services, "volume_service", "list", _ADMIN),
+    _row("GET", "extensions/{id}", extension, "extension", "list", _ANY),
     _row("GET", "scheduler-stats/get_pools", pools, "volume_pool", "list", _ADMIN),
 )

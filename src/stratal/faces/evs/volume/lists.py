@@ -1,9 +1,10 @@
 """Lists of Block Storage: filters, sorting, pages and the link to the next one. Called by endpoints."""
 
+import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlencode
 
 from sqlalchemy import ColumnElement, and_, false, or_
@@ -17,6 +18,7 @@ from stratal.storage.block.model import MB_PER_GB, UNNAMED
 MOST: Final = 1000
 """Items of one page; Cinder's osapi_max_limit. More is not refused, but not answered either."""
 _LARGEST: Final = 2**31 - 1
+_LONGEST_PAIRS: Final = 1024
 _TIMES: Final[Microversion] = (3, 60)
 _COUNTS: Final[Microversion] = (3, 45)
 _NOT_FILTERS: Final = frozenset(
@@ -94,6 +96,29 @@ def paging(
     return Paging(
         where=where, order_by=columns, limit=limit, offset=_number(call, "offset", 0), limited=limited
     )
+
+
+def limit_of(call: Call) -> int:
+    """How many a client wants at most. Raises a 400 for what is no number."""
+    return _limit(call)[0]
+
+
+def offset_of(call: Call) -> int:
+    """How many a client wants to pass over. Raises a 400 for what is no number."""
+    return _number(call, "offset", 0)
+
+
+def pairs_of(text: str) -> dict[str, str]:
+    """Pairs as clients write them into a query: `{"k": "v"}`, or as Python does. Raises a 400."""
+    if len(text) > _LONGEST_PAIRS:
+        raise bad_request("The filter is too long.")
+    try:
+        pairs: object = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        pairs = None
+    if not isinstance(pairs, dict):
+        raise bad_request(f"The filter {text:.80} is not of the form {{'key': 'value'}}.")
+    return {str(key): str(value) for key, value in cast(dict[object, object], pairs).items()}
 
 
 def page(

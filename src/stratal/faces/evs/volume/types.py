@@ -1,4 +1,4 @@
-"""Volume types with extra specs, access and QoS specs; default types."""
+"""Volume types with extra specs and access."""
 
 from typing import Annotated, Any, Final
 
@@ -40,10 +40,6 @@ class ExtraSpecs(msgspec.Struct, kw_only=True):
 
 class ProjectAccess(msgspec.Struct, kw_only=True):
     project: str
-
-
-class DefaultType(msgspec.Struct, kw_only=True):
-    volume_type: str
 
 
 def type_named(transaction: Transaction, call: Call, text: str) -> VolumeType:
@@ -89,7 +85,7 @@ def show(transaction: Transaction, call: Call) -> dict[str, Any]:
 
 def show_default(transaction: Transaction, call: Call) -> dict[str, Any]:
     types = call.services.storage.block.types
-    found = types.show(transaction, call.access, types.default(transaction))
+    found = types.show(transaction, call.access, types.default(transaction, call.access.project_id))
     return {"volume_type": _shown(call, found)}
 
 
@@ -168,12 +164,6 @@ def delete_spec(transaction: Transaction, call: Call) -> None:
     call.services.storage.block.types.drop_spec(transaction, call.access, id, call.parts["key"])
 
 
-def show_encryption(transaction: Transaction, call: Call) -> dict[str, Any]:
-    """Nothing: as in the original, of a type whose volumes are not encrypted. None are."""
-    call.services.storage.block.types.show(transaction, call.access, id_of(transaction, call))
-    return {}
-
-
 # -- whom a private type is for ----------------------------------------------------------------------
 
 
@@ -237,7 +227,6 @@ ENDPOINTS: Final = (
     _row("GET", "/{id}/extra_specs/{key}", show_spec, "show"),
     _row("PUT", "/{id}/extra_specs/{key}", put_spec, "update"),
     _row("DELETE", "/{id}/extra_specs/{key}", delete_spec, "update", 202),
-    _row("GET", "/{id}/encryption", show_encryption, "update"),
     _row("GET", "/{id}/os-volume-type-access", list_access, "update"),
     _row("POST", "/{id}/action", act, "update", 202, conflict=409),
 )

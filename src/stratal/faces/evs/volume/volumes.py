@@ -271,6 +271,13 @@ def show_encryption(transaction: Transaction, call: Call) -> dict[str, Any]:
     return {"encryption_key_id": None}
 
 
+def show_encryption_item(transaction: Transaction, call: Call) -> Any:
+    found, key = show_encryption(transaction, call), call.parts["key"]
+    if key not in found:
+        raise not_found("Encryption metadata", key)
+    return {key: found[key]}
+
+
 # -- metadata ----------------------------------------------------------------------------------------
 
 
@@ -355,6 +362,7 @@ ENDPOINTS: Final = (
     _row("PUT", "/{id}", update, "update"),
     _row("DELETE", "/{id}", delete, "delete", 202),
     _row("GET", "/{id}/encryption", show_encryption, "show"),
+    _row("GET", "/{id}/encryption/{key}", show_encryption_item, "show"),
     _row("GET", "/{id}/metadata", show_metadata, "show"),
     _row("POST", "/{id}/metadata", add_metadata, "update"),
     _row("PUT", "/{id}/metadata", replace_metadata, "update"),

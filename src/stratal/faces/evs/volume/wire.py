@@ -1,9 +1,10 @@
 """The shapes of volumes and snapshots in answers. Called by the endpoints of Block Storage and of Huawei."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from stratal.faces.evs import machines
 from stratal.faces.evs.call import Call, Microversion, hex_id, stamp
 from stratal.identity.project.model import PROJECT
 from stratal.identity.user.model import USER
@@ -27,6 +28,8 @@ class Owners:
 
     projects: Mapping[int, str]
     users: Mapping[int, str]
+    #: attachments to machines of this Stratal, by volume
+    machines: Mapping[int, AttachmentView] = field(default_factory=dict[int, AttachmentView])
 
     def project(self, id: int) -> str:
         return self.projects.get(id, "")
@@ -34,15 +37,24 @@ class Owners:
     def user(self, id: int | None) -> str | None:
         return self.users.get(id or 0)
 
+    def attachments(self, of: VolumeView) -> list[AttachmentView]:
+        """All attachments of a volume: those that are written down, and that to a machine."""
+        machine = self.machines.get(of.id)
+        return [*of.attachments, *([machine] if machine else [])]
+
 
 def owners_of(transaction: Transaction, items: Iterable[VolumeView | SnapshotView]) -> Owners:
-    """The owners of all that is on a page, in two statements."""
+    """The owners of all that is on a page, in two statements, and the machines in which its volumes are."""
     all_items = list(items)
+    in_machines = [
+        item.id for item in all_items if isinstance(item, VolumeView) and item.vm_disk_id is not None
+    ]
     projects = uuids_of(transaction, PROJECT, [item.project_id for item in all_items])
     users = uuids_of(transaction, USER, [item.user_id for item in all_items])
     return Owners(
         projects={id: hex_id(uuid) for id, uuid in projects.items()},
         users={id: hex_id(uuid) for id, uuid in users.items()},
+        machines=machines.of_volumes(transaction, in_machines),
     )
 
 
@@ -81,7 +93,7 @@ def volume(call: Call, found: VolumeView, owners: Owners, *, full: bool = True) 
         "replication_status": None,
         "consistencygroup_id": None,
         "multiattach": found.multiattach,
-        "attachments": [attachment(each, found) for each in found.attachments],
+        "attachments": [attachment(each, found) for each in owners.attachments(found)],
         "migration_status": None,
     }
     if version >= _GROUPS:

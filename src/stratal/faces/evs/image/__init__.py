@@ -1,0 +1,1 @@
+"""Images as OpenStack's Image service shows them (v2), for clients that make volumes of images."""
