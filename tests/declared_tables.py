@@ -30,7 +30,7 @@ def _file_with(schemas: tuple[MetaData, ...], names: frozenset[str]) -> bytes:
     """A SQLite database in which there are these tables, and nothing in them."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "tables.db")
-        engine = sqlite_engine(make_url(f"sqlite:///{file}"), immediate=False)
+        engine = sqlite_engine(make_url(f"sqlite:///{file}"))
         for each in schemas:
             each.create_all(engine)
         engine.dispose()  # the last connection brings what is in the log into the file

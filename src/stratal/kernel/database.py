@@ -26,8 +26,8 @@ from stratal.kernel.connections import (
     Views,
     postgresql_engine,
     postgresql_views,
+    sqlite_connections,
     sqlite_engine,
-    sqlite_views,
 )
 from stratal.kernel.errors import Unavailable
 from stratal.kernel.failures import OutcomeUnknown, explained, is_certainly_undone, may_be_repeated
@@ -75,10 +75,10 @@ class Database:
         self._closed = False
         self._readers = ThreadPoolExecutor(_READ_THREADS, thread_name_prefix="db-read")
         if self.is_sqlite:
-            self.engine = sqlite_engine(self.url, immediate=False)
-            self._views = Views(sqlite_views(self.url))
+            self.engine = sqlite_engine(self.url)
+            self._views = Views(sqlite_connections(self.url))
             self._writer = GroupCommitWriter(
-                sqlite_engine(self.url, immediate=True), self._perform, self._committed, observer
+                sqlite_connections(self.url, most=1), self._perform, self._committed, observer
             )
         else:
             self.engine = postgresql_engine(self.url, connections=_WRITE_THREADS * 2)

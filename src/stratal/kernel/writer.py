@@ -6,6 +6,7 @@ Called by `database` only.
 import contextlib
 import functools
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -62,6 +63,7 @@ class GroupCommitWriter:
         self._perform = perform
         self._committed = committed
         self._observer = observer
+        self._connection: Connection | None = None
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
@@ -89,6 +91,7 @@ class GroupCommitWriter:
             self._closed = True
             self._jobs.put(None)
         self._thread.join()
+        self._forget_connection()
         self._engine.dispose()
 
     def _run(self) -> None:
@@ -134,16 +137,44 @@ class GroupCommitWriter:
             return [answer for job in batch for answer in self._decide([job])]
 
     def _commit(self, batch: list[_Job]) -> list[Callable[[], None]]:
-        with contextlib.ExitStack() as stack:
-            try:
-                connection = stack.enter_context(self._engine.begin())
-            except Exception as error:
-                raise _CannotBeginError from error
-            return [self._attempt(connection, job) for job in batch]
-
-    def _attempt(self, connection: Connection, job: _Job) -> Callable[[], None]:
-        # on the driver's own connection: these two cost more in SQLAlchemy than half a change does
+        connection = self._begin()
+        # on the driver's own connection: these cost more in SQLAlchemy than half a change does
         driver = driver_of(connection)
+        try:
+            answers = [self._attempt(connection, driver, job) for job in batch]
+            driver.execute("COMMIT")
+        except BaseException:
+            self._give_up(driver)
+            raise
+        return answers
+
+    def _begin(self) -> Connection:
+        """The writer's connection, kept from batch to batch, with a transaction that has the lock."""
+        try:
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            driver_of(self._connection).execute("BEGIN IMMEDIATE")
+        except Exception as error:
+            self._forget_connection()
+            raise _CannotBeginError from error
+        return self._connection
+
+    def _give_up(self, driver: Driver) -> None:
+        """Undo the transaction, where it is not gone by itself."""
+        try:
+            if isinstance(driver, sqlite3.Connection) and driver.in_transaction:
+                driver.execute("ROLLBACK")
+        except Exception:
+            self._forget_connection()
+
+    def _forget_connection(self) -> None:
+        """Begin with a new one next time: of this one nobody knows what it is in."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
+
+    def _attempt(self, connection: Connection, driver: Driver, job: _Job) -> Callable[[], None]:
         driver.execute("SAVEPOINT job")
         try:
             result, transaction = self._perform(connection, job.work)
