@@ -1,7 +1,5 @@
 """The guests of this host: the reconciler of machines, and what wakes it. Built by the composition root."""
 
-import threading
-
 from sqlalchemy import or_, select
 
 from stratal.compute.cleanups import ThisNode
@@ -9,10 +7,12 @@ from stratal.compute.domain import CephCluster, PowerState
 from stratal.compute.drivers.contract import Hypervisor
 from stratal.compute.guests.defining import Places
 from stratal.compute.guests.devices import Devices
+from stratal.compute.guests.memories import SUFFIX
 from stratal.compute.guests.watching import Watcher
 from stratal.compute.virtual_machine.model import VIRTUAL_MACHINE, WantedPower
 from stratal.compute.virtual_machine.reconcile import Timing, VirtualMachineReconciler
 from stratal.compute.vm_disk.model import VM_DISK
+from stratal.compute.vm_snap.model import VM_SNAP
 from stratal.kernel import work
 from stratal.kernel.database import Database
 from stratal.kernel.transaction import Transaction
@@ -38,9 +38,8 @@ class Guests:
         self._database = database
         self._storage = storage
         self._places = places
+        self._hypervisor = hypervisor
         self._watcher = Watcher(hypervisor, database)
-        self._lock = threading.Lock()
-        self._attending = False
         self.reconciler = VirtualMachineReconciler(
             hypervisor,
             storage.lender,
@@ -48,7 +47,7 @@ class Guests:
             places=places,
             this_node=this_node,
             timing=timing,
-            attend=self._attend,
+            watcher=self._watcher,
         )
 
     def start(self) -> None:
@@ -76,18 +75,23 @@ class Guests:
 
         self._places.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._database.write(begin)
+        self._reclaim()
+
+    def _reclaim(self) -> None:
+        """Remove memory whose snapshot is gone. What a running machine writes has its snapshot still."""
+        found = {name.partition(".")[0] for name in self._memory_files()}
+        if not found:
+            return
+        columns = VM_SNAP.tables.spec.c
+        known = self._database.read(
+            lambda tx: tx.execute(select(columns.id).where(columns.deleted_at.is_(None))).scalars().all()
+        )
+        for id in found - {str(each) for each in known}:
+            self._hypervisor.forget_memory(self._places.state / f"{id}{SUFFIX}")
+
+    def _memory_files(self) -> list[str]:
+        return [path.name for path in self._places.state.glob(f"*{SUFFIX}*") if path.is_file()]
 
     def close(self) -> None:
         """Attend to guests no more; they run on. After the engine has stopped."""
-        with self._lock:
-            attending, self._attending = self._attending, True
-        if attending:
-            self._watcher.close()
-
-    def _attend(self) -> None:
-        """Listen to what guests do, from the first one on: a host without guests needs no hypervisor."""
-        with self._lock:
-            if self._attending:
-                return
-            self._attending = True
-        self._watcher.start()
+        self._watcher.close()

@@ -159,7 +159,7 @@ def status_of(
         status = msgspec.structs.replace(
             status, **{name: getattr(spec, name) for name in BOOTED}, reboot_num=spec.reboot_num
         )
-    if not alive:
+    if booted or (not alive and wanted.resume is None):
         status = msgspec.structs.replace(status, rollback_num=spec.rollback_num)
     return status
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from stratal.compute.domain import FileImage, Machine
 from stratal.compute.drivers.contract import Hypervisor
 from stratal.compute.guests.images import address_of
-from stratal.compute.guests.wanted import Wanted
+from stratal.compute.guests.memories import Memories
+from stratal.compute.guests.wanted import Wanted, due_points
 from stratal.kernel.errors import Unavailable
 from stratal.kernel.reconcile import Look
 from stratal.storage import Lender, Overlay
@@ -28,16 +29,34 @@ class _Due:
     address: str
 
 
-def take(hypervisor: Hypervisor, lender: Lender, look: Look, wanted: Wanted, machine: Machine) -> bool:
+@dataclass(frozen=True, kw_only=True)
+class _Moment:
+    """The next instant."""
+
+    #: by target
+    due: Mapping[str, _Due]
+    quiesce: bool
+    #: the snapshots of the machine whose memory is to be kept
+    with_memory: list[int]
+
+
+def take(
+    hypervisor: Hypervisor, lender: Lender, memories: Memories, look: Look, wanted: Wanted, machine: Machine
+) -> bool:
     """Make the next point in time that is due; whether there was one.
 
     Killed at any instant it is found due again, or done. Raises AgentUnavailable where a snapshot wants a
-    quiet guest whose agent doesn't answer; the guest runs on then.
+    quiet guest whose agent doesn't answer, and SnapshotFailed where its memory can't be written; the guest
+    runs on then.
     """
-    due = _next(_all_due(lender, look, wanted, machine), wanted)
-    if not due:
+    all_due = _all_due(lender, look, wanted, machine)
+    memories.settle(
+        look, wanted, still_due={id for each in all_due.values() for id in each.overlay.bs_snap_ids}
+    )
+    if not all_due:
         return False
-    quiesce = any(wanted.points[point] for each in due.values() for point in _points_of(each.overlay, wanted))
+    moment = _next(lender, look, wanted, machine, all_due)
+    due, quiesce = moment.due, moment.quiesce
     switching = {target: each for target, each in due.items() if each.overlay.switches}
     standing = [each for each in due.values() if not each.overlay.switches]
     overlays = {target: _prepared(lender, look, each) for target, each in switching.items()}
@@ -48,7 +67,10 @@ def take(hypervisor: Hypervisor, lender: Lender, look: Look, wanted: Wanted, mac
             lender.prepare(look, each.overlay, each.address)
         if overlays:
             look.check()
-            hypervisor.snapshot(wanted.machine, overlays, quiesce=quiesce and not standing)
+            with memories.keeping(look, wanted, machine, moment.with_memory) as memory_file:
+                hypervisor.snapshot(
+                    wanted.machine, overlays, memory_file=memory_file, quiesce=quiesce and not standing
+                )
     for each in due.values():
         lender.switched(look, each.overlay)
     return True
@@ -67,18 +89,35 @@ def _all_due(lender: Lender, look: Look, wanted: Wanted, machine: Machine) -> di
     return found
 
 
-def _next(due: Mapping[str, _Due], wanted: Wanted) -> dict[str, _Due]:
+def _next(
+    lender: Lender, look: Look, wanted: Wanted, machine: Machine, all_due: Mapping[str, _Due]
+) -> _Moment:
     """What goes on at the next instant: first single disks, since a snapshot of the machine that waits behind
-    one must find all its disks ready; then the oldest snapshot of the machine."""
-    single = {target: each for target, each in due.items() if not _points_of(each.overlay, wanted)}
-    if single or not due:
-        return single
-    oldest = min(point for each in due.values() for point in _points_of(each.overlay, wanted))
-    return {target: each for target, each in due.items() if oldest in _points_of(each.overlay, wanted)}
+    one must find all its disks ready; then the oldest snapshot of the machine.
 
+    What belongs together is read after what is due: a snapshot may have come in between, of which some of the
+    disks were looked at before and some after.
+    """
+    points, point_of = look.read(lambda tx: due_points(tx, wanted.id))
 
-def _points_of(overlay: Overlay, wanted: Wanted) -> set[int]:
-    return {wanted.point_of[each] for each in overlay.bs_snap_ids if each in wanted.point_of}
+    def points_at(due: _Due) -> set[int]:
+        return {point_of[each] for each in due.overlay.bs_snap_ids if each in point_of}
+
+    single = {target: each for target, each in all_due.items() if not points_at(each)}
+    if single:
+        return _Moment(due=single, quiesce=False, with_memory=[])
+    oldest = min(point for each in all_due.values() for point in points_at(each))
+    disks = sum(point == oldest for point in point_of.values())
+    if disks > sum(oldest in points_at(each) for each in all_due.values()):
+        all_due = _all_due(lender, look, wanted, machine)
+    due = {target: each for target, each in all_due.items() if oldest in points_at(each)}
+    kept = {point for each in due.values() for point in points_at(each)}
+    with_memory = sorted(point for point in kept if points[point].memory)
+    return _Moment(
+        due=due,
+        quiesce=not with_memory and any(points[point].quiesce for point in kept),
+        with_memory=with_memory,
+    )
 
 
 def _prepared(lender: Lender, look: Look, due: _Due) -> FileImage:

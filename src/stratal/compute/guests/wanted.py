@@ -4,17 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
 from stratal.compute import children, parts
 from stratal.compute.cleanups import ThisNode
 from stratal.compute.domain import MachineId
+from stratal.compute.memories import MACHINE_MEMORY, MemoryState
 from stratal.compute.parts import Part, PartKind
 from stratal.compute.virtual_machine.model import (
     VIRTUAL_MACHINE,
     VirtualMachinePrivate,
     VirtualMachineSpec,
     VirtualMachineStatus,
+    WantedPower,
 )
 from stratal.compute.vm_disk_snap.model import VM_DISK_SNAP
 from stratal.compute.vm_snap.model import VM_SNAP
@@ -23,6 +25,16 @@ from stratal.kernel.transaction import Transaction
 from stratal.storage import VolumeFacts, volume_facts
 
 _SNAPSHOTS: Final = Store(VM_SNAP)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """A snapshot of the whole machine that is not made yet."""
+
+    #: the guest is to be quiet
+    quiesce: bool
+    #: its memory is to be kept, and it is not known yet what became of that
+    memory: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +53,12 @@ class Wanted:
     cd_rom_targets: Mapping[int, str]
     #: by the ids of disks
     volumes: Mapping[int, VolumeFacts]
-    #: snapshots of the whole machine that are not made yet: whether each wants the guest to be quiet
-    points: Mapping[int, bool]
-    #: of those, which snapshot of a volume belongs to which
-    point_of: Mapping[int, int]
+    #: snapshots of the whole machine that are not made yet, by their ids
+    points: Mapping[int, Point]
+    #: snapshots of it that are being deleted, whose memory is to go
+    dropped: frozenset[int]
+    #: the snapshot with whose memory the guest is to go on where it was; None: it boots
+    resume: int | None
     #: what was last noted of its parts
     noted: Mapping[tuple[PartKind, int], Part]
     #: the node of this process
@@ -73,10 +87,13 @@ def load(
         select(columns.uuid, *(columns[name] for name in names)).where(columns.id == resource.id)
     ).one()
     disks = children.disks(transaction, resource.id)
-    points = _points(transaction, resource.id)
+    private = VirtualMachinePrivate(**dict(zip(names, row[1:], strict=True)))
+    points, dropped = _points(transaction, resource.id)
+    runs = resource.spec.power_state is WantedPower.RUNNING
+    goes_back = runs and resource.spec.rollback_num != resource.status.rollback_num
     return Wanted(
         resource=resource,
-        private=VirtualMachinePrivate(**dict(zip(names, row[1:], strict=True))),
+        private=private,
         machine=MachineId(row.uuid),
         disks=disks,
         nics=children.nics(transaction, resource.id),
@@ -89,31 +106,62 @@ def load(
             if (facts := volume_facts(transaction, disk.spec.bs_volume_id)) is not None
         },
         points=points,
-        point_of=_parts_of(transaction, points),
+        dropped=dropped,
+        resume=private.resume_vm_snap_id if goes_back else None,
         noted=parts.all_of(transaction, resource.id),
         node_id=this_node(transaction),
         snapshot_num=_SNAPSHOTS.count(transaction, VM_SNAP.tables.spec.c.vm_id == resource.id),
     )
 
 
-def _points(transaction: Transaction, vm_id: int) -> dict[int, bool]:
-    columns = VM_SNAP.tables.spec.c
-    rows = transaction.execute(
-        select(columns.id, columns.quiesce).where(
-            columns.vm_id == vm_id,
-            columns.creation_finish.is_(None),
-            columns.deletion_begin.is_(None),
-            columns.deleted_at.is_(None),
-        )
-    )
-    return {row.id: row.quiesce for row in rows}
-
-
-def _parts_of(transaction: Transaction, points: Mapping[int, bool]) -> dict[int, int]:
+def due_points(transaction: Transaction, vm_id: int) -> tuple[dict[int, Point], dict[int, int]]:
+    """The snapshots of a machine that are not made yet, and which snapshot of a volume belongs to which."""
+    points, _ = _points(transaction, vm_id)
     if not points:
-        return {}
+        return {}, {}
     columns = VM_DISK_SNAP.tables.spec.c
     rows = transaction.execute(
         select(columns.bs_snap_id, columns.vm_snap_id).where(columns.vm_snap_id.in_(points))
     )
-    return {row.bs_snap_id: row.vm_snap_id for row in rows}
+    return points, {row.bs_snap_id: row.vm_snap_id for row in rows}
+
+
+def kept_disks(transaction: Transaction, vm_snap_id: int) -> dict[int, int]:
+    """The volumes of a snapshot's disks, and the snapshot of each."""
+    columns = VM_DISK_SNAP.tables.spec.c
+    rows = transaction.execute(
+        select(columns.bs_volume_id, columns.bs_snap_id).where(columns.vm_snap_id == vm_snap_id)
+    )
+    return {row.bs_volume_id: row.bs_snap_id for row in rows}
+
+
+def rollback_num(transaction: Transaction, vm_id: int) -> int:
+    """How often the machine was to be rolled back until now."""
+    columns = VIRTUAL_MACHINE.tables.spec.c
+    return transaction.execute(select(columns.rollback_num).where(columns.id == vm_id)).scalar_one()
+
+
+def _points(transaction: Transaction, vm_id: int) -> tuple[dict[int, Point], frozenset[int]]:
+    """Those that are not made yet, and those that are being deleted and have memory."""
+    columns, state = VM_SNAP.tables.spec.c, MACHINE_MEMORY.c.state
+    statement = (
+        select(columns.id, columns.quiesce, columns.deletion_begin, state)
+        .join_from(
+            VM_SNAP.tables.spec, MACHINE_MEMORY, MACHINE_MEMORY.c.vm_snap_id == columns.id, isouter=True
+        )
+        .where(
+            columns.vm_id == vm_id,
+            columns.deleted_at.is_(None),
+            or_(
+                and_(columns.creation_finish.is_(None), columns.deletion_begin.is_(None)),
+                and_(columns.deletion_begin.is_not(None), state != MemoryState.GONE.value),
+            ),
+        )
+    )
+    rows = transaction.execute(statement).all()
+    points = {
+        row.id: Point(quiesce=row.quiesce, memory=row.state == MemoryState.PENDING.value)
+        for row in rows
+        if row.deletion_begin is None
+    }
+    return points, frozenset(row.id for row in rows if row.deletion_begin is not None)

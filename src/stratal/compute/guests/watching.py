@@ -1,14 +1,16 @@
-"""Asking for a look at machines that did something by themselves. Owned by the compute facade."""
+"""Asking for a look at machines that did something by themselves. Owned by `guests`, told by the reconciler of
+machines what it is looking at."""
 
 import queue
 import threading
-from contextlib import ExitStack
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 
 from sqlalchemy import select
 from structlog import get_logger
 
 from stratal.compute.domain import MachineId
-from stratal.compute.drivers.contract import Hypervisor, MachineEvent
+from stratal.compute.drivers.contract import Happening, Hypervisor, MachineEvent
 from stratal.compute.virtual_machine.model import VIRTUAL_MACHINE
 from stratal.kernel import work
 from stratal.kernel.database import Database
@@ -22,7 +24,9 @@ _PAUSE_SECONDS = 1.0
 
 
 class Watcher:
-    """Listens to a hypervisor. A thread of its own writes, since listeners return at once."""
+    """Listens to a hypervisor, from the first look at a machine on: a host without guests needs none. A thread
+    of its own writes, since listeners return at once.
+    """
 
     def __init__(self, hypervisor: Hypervisor, database: Database) -> None:
         self._hypervisor = hypervisor
@@ -30,16 +34,57 @@ class Watcher:
         self._heard: queue.SimpleQueue[MachineEvent | None] = queue.SimpleQueue()
         self._stack = ExitStack()
         self._thread = threading.Thread(target=self._run, name="machine-events", daemon=True)
+        self._beginning = threading.Lock()
+        self._listening = False
+        self._lock = threading.Lock()
+        #: the machines that are looked at, and whether one did something that the look may not know of
+        self._looked_at: dict[MachineId, bool] = {}
 
-    def start(self) -> None:
-        self._thread.start()
-        self._stack.enter_context(self._hypervisor.subscribe(self._heard.put))
+    @contextmanager
+    def look(self, machine: MachineId) -> Generator[None]:
+        """A look at a machine. What its state does meanwhile asks for another look at the end of this one, and
+        not even then if it is `known`: most of it is what the look itself did.
+        """
+        self._begin()
+        with self._lock:
+            self._looked_at[machine] = False
+        try:
+            yield
+        finally:
+            with self._lock:
+                unknown = self._looked_at.pop(machine)
+            if unknown:
+                self._heard.put(MachineEvent(machine=machine, what=Happening.STATE))
+
+    def known(self, machine: MachineId) -> None:
+        """The look goes by what it observes from here on."""
+        with self._lock:
+            if machine in self._looked_at:
+                self._looked_at[machine] = False
 
     def close(self) -> None:
         """Listen no more. What was heard is dealt with first."""
-        self._stack.close()
-        self._heard.put(None)
-        self._thread.join()
+        with self._beginning:
+            self._listening = True  # never again
+            self._stack.close()
+        if self._thread.ident is not None:
+            self._heard.put(None)
+            self._thread.join()
+
+    def _begin(self) -> None:
+        with self._beginning:
+            if self._listening:
+                return
+            self._stack.enter_context(self._hypervisor.subscribe(self._hear))
+            self._listening = True
+            self._thread.start()
+
+    def _hear(self, event: MachineEvent) -> None:
+        with self._lock:
+            if event.what is Happening.STATE and event.machine in self._looked_at:
+                self._looked_at[event.machine] = True
+                return
+        self._heard.put(event)
 
     def _run(self) -> None:
         while (event := self._heard.get()) is not None:

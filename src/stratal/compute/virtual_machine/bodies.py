@@ -151,6 +151,13 @@ class VirtualMachineRollback(ActionSpec, kw_only=True, forbid_unknown_fields=Tru
     """Where a machine goes back to."""
 
     vm_snap_id: SnapshotId
+    memory: Annotated[
+        bool | None,
+        msgspec.Meta(
+            description="Whether the guest goes on from the snapshot's memory, also while it runs, or is left"
+            " stopped. It goes on where there is memory, unless this says otherwise."
+        ),
+    ] = None
 
 
 class VerifyGraphicsPassword(ActionSpec, kw_only=True, forbid_unknown_fields=True):

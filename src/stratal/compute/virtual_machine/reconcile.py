@@ -21,8 +21,10 @@ from stratal.compute.guests import defining, noting, points
 from stratal.compute.guests.addresses import AgentAddresses
 from stratal.compute.guests.devices import Devices, Outcome
 from stratal.compute.guests.disk import GuestDisk
+from stratal.compute.guests.memories import Memories
 from stratal.compute.guests.pacing import Pace
-from stratal.compute.guests.wanted import Wanted, load
+from stratal.compute.guests.wanted import Wanted, load, rollback_num
+from stratal.compute.guests.watching import Watcher
 from stratal.compute.virtual_machine.model import (
     VIRTUAL_MACHINE,
     VirtualMachineSpec,
@@ -76,15 +78,15 @@ class VirtualMachineReconciler:
         places: defining.Places,
         this_node: Callable[[Transaction], int | None],
         timing: Timing,
-        attend: Callable[[], None],
+        watcher: Watcher,
     ) -> None:
-        """`attend` is called before the hypervisor is used: from then on it wakes those who look here."""
-        self._attend = attend
+        self._watcher = watcher
         self._hypervisor = hypervisor
         self._lender = lender
         self._devices = devices
         self._places = places
         self._agents = AgentAddresses(hypervisor)
+        self._memories = Memories(hypervisor, lender, places)
         self._this_node = this_node
         self._known_accelerator: str | None = None
         self._store = Store(VIRTUAL_MACHINE)
@@ -93,16 +95,27 @@ class VirtualMachineReconciler:
     # -- looks ---------------------------------------------------------------------------------------
 
     def reconcile(self, resource: Vm, look: Look) -> Observed[VirtualMachineStatus]:
-        self._attend()
         wanted = look.read(lambda tx: load(tx, resource, self._this_node))
+        with self._watcher.look(wanted.machine):
+            return self._look(look, wanted)
+
+    def _look(self, look: Look, wanted: Wanted) -> Observed[VirtualMachineStatus]:
+        self._memories.drop(look, wanted)
         machine = self._hypervisor.observe(wanted.machine)
+        if machine is not None and machine.alive and self._memories.left_behind(look, wanted, machine):
+            look.check()
+            self._hypervisor.power_off(wanted.machine)
+            self._pace.stopped(wanted.id)
+            machine = self._hypervisor.observe(wanted.machine)
         if machine is not None and machine.alive:
             machine = self._take_up(look, wanted, machine)
+        else:
+            self._memories.ended(look, wanted)
         if wanted.spec.power_state is WantedPower.STOPPED:
             return self._stopped(look, wanted, machine)
         if machine is None or not machine.alive:
             return self._start(look, wanted, machine)
-        return self._running(look, wanted, machine, booted=False)
+        return self._running(look, wanted, machine, booted=wanted.resume is not None)
 
     def remove(self, resource: Vm, look: Look) -> Gone | StillRemoving[VirtualMachineStatus]:
         wanted = look.read(lambda tx: load(tx, resource, self._this_node))
@@ -111,6 +124,7 @@ class VirtualMachineReconciler:
             self._hypervisor.power_off(wanted.machine)
             self._hypervisor.remove(wanted.machine)
         self._let_go(look, wanted)
+        self._memories.drop(look, wanted)  # its snapshots go with it
         self._note(look, wanted, None, Outcome(), settled=True)
         with _FORGET_LOG:
             defining.console_log(self._places, wanted.machine).unlink(missing_ok=True)
@@ -124,6 +138,7 @@ class VirtualMachineReconciler:
 
     def _stopped(self, look: Look, wanted: Wanted, machine: Machine | None) -> Observed[VirtualMachineStatus]:
         if machine is not None and machine.alive:
+            machine = self._before_it_stops(look, wanted, machine)
             look.check()
             if wanted.private.stop_forced or self._pace.stop_overdue(wanted.id):
                 self._hypervisor.power_off(wanted.machine)
@@ -133,9 +148,19 @@ class VirtualMachineReconciler:
                 self._hypervisor.stop(wanted.machine)
                 return self._seen(look, wanted, machine, settled=False, again_after=self._pace.stop_pause)
             machine = self._hypervisor.observe(wanted.machine)
+            self._memories.ended(look, wanted)
         self._pace.stopped(wanted.id)
         self._let_go(look, wanted)
         return self._seen(look, wanted, machine)
+
+    def _before_it_stops(self, look: Look, wanted: Wanted, machine: Machine) -> Machine:
+        """Keep the memory that was asked for before that; what fails keeps nobody waiting."""
+        with suppress(StratalError):
+            while any(point.memory for point in wanted.points.values()) and points.take(
+                self._hypervisor, self._lender, self._memories, look, wanted, machine
+            ):
+                machine = self._again(wanted, machine)
+        return machine
 
     def _let_go(self, look: Look, wanted: Wanted) -> None:
         """The guest has ended: its volumes and its places in networks are free."""
@@ -176,13 +201,18 @@ class VirtualMachineReconciler:
             return self._seen(look, wanted, machine, settled=False, again_after=_SOON, problem=str(error))
         look.check()
         definition = defining.definition(wanted, chains=chains, media=media, ports=ports, places=self._places)
+        if look.read(lambda tx: rollback_num(tx, wanted.id)) != wanted.spec.rollback_num:
+            # what was lent is of after a rollback that this look knows nothing of
+            return self._seen(look, wanted, machine, settled=False, again_after=_SOON)
         try:
-            self._hypervisor.start(definition)
+            memory_file = self._memories.to_resume(look, wanted)
+            self._hypervisor.start(definition, memory_file=memory_file)
         except StratalError as error:
-            self._pace.failed(wanted.id, str(error))
+            self._pace.failed(wanted.id, _why_not(error, wanted))
             raise
         self._pace.started(wanted.id)
         self._pace.has_password(wanted.id, wanted.private.graphics_password_num)
+        self._watcher.known(wanted.machine)
         machine = self._hypervisor.observe(wanted.machine)
         if machine is None or not machine.alive:
             return self._seen(look, wanted, machine, settled=False, again_after=_SOON)
@@ -194,7 +224,7 @@ class VirtualMachineReconciler:
         self._pace.seen_running(wanted.id)
         failure: StratalError | None = None
         try:
-            while points.take(self._hypervisor, self._lender, look, wanted, machine):
+            while points.take(self._hypervisor, self._lender, self._memories, look, wanted, machine):
                 machine = self._again(wanted, machine)
         except LeaseLost:
             raise
@@ -359,3 +389,11 @@ class VirtualMachineReconciler:
         with suppress(StratalError):  # it has just ended: the next look tells
             return dict(self._hypervisor.disk_sizes(wanted.machine))
         return {}
+
+
+def _why_not(error: StratalError, wanted: Wanted) -> str:
+    if wanted.resume is None:
+        return str(error)
+    return (
+        f"it can't go on from the memory of vm_snap {wanted.resume}: {error}; stop it to let it boot instead"
+    )

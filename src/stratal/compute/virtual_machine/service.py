@@ -10,7 +10,7 @@ import msgspec
 
 from stratal.compute import children
 from stratal.compute.cleanups import Jobs
-from stratal.compute.machines import Machine, check_stopped
+from stratal.compute.machines import Machine
 from stratal.compute.virtual_machine import processor
 from stratal.compute.virtual_machine.bodies import (
     VerifyGraphicsPassword,
@@ -229,10 +229,12 @@ class VirtualMachineService(ResourceService[VirtualMachineSpec, VirtualMachineSt
     def rollback(
         self, transaction: Transaction, access: Access, id: int, body: VirtualMachineRollback
     ) -> Machine:
-        """Let a stopped virtual machine be again what it was at a snapshot. All snapshots stay."""
+        """Let a virtual machine be again what it was at a snapshot. All snapshots stay.
+
+        Its guest goes on from the memory that was kept; without memory it must be stopped, and stays so.
+        """
         machine = self.changeable(transaction, access, id)
-        check_stopped(machine, "be rolled back")
-        frozen = self._rollback.carry_out(transaction, access, machine, body.vm_snap_id)
+        frozen = self._rollback.carry_out(transaction, access, machine, body.vm_snap_id, memory=body.memory)
         machine = self.show(transaction, access, id)
         change = {
             **frozen,

@@ -104,9 +104,14 @@ class DiskVolumes:
         """Let a volume share nothing any more."""
         self._volumes.flatten(transaction, access, id, BsVolumeFlatten())
 
-    def rollback(self, transaction: Transaction, access: Access, id: int, snap_id: int) -> None:
-        """Let a volume of a stopped machine hold again what it held at a snapshot of it."""
-        self._volumes.rollback(transaction, access, id, BsVolumeRollback(bs_snap_id=snap_id))
+    def rollback(
+        self, transaction: Transaction, access: Access, id: int, snap_id: int, *, ends_guest: bool = False
+    ) -> None:
+        """Let a volume hold again what it held at a snapshot of it: one of a stopped machine, or of one whose
+        guest is ended for it."""
+        body = BsVolumeRollback(bs_snap_id=snap_id)
+        roll_back = self._volumes.roll_back if ends_guest else self._volumes.rollback
+        roll_back(transaction, access, id, body)
 
     def clone_of_snapshot(
         self, transaction: Transaction, access: Access, snap_id: int, *, name: str, flatten: bool

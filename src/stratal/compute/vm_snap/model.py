@@ -4,6 +4,7 @@ The reference documents this kind to the letter: nine fields of metadata, 27 of 
 status. What else is to be known of a snapshot stands in private columns.
 """
 
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -51,8 +52,6 @@ class VmSnapPrivate(msgspec.Struct, kw_only=True):
 
     #: the guest's file systems are to be frozen around the moment
     quiesce: bool = False
-    #: the guest's memory is to be kept: see `stratal.compute.memories`
-    memory: bool = False
     #: the addresses that the guest had
     vm_ip_addresses: list[str] = msgspec.field(default_factory=list[str])
     #: the model of the processor that the guest saw, where its mode was custom
@@ -84,6 +83,30 @@ class VmSnapCreate(CreateSpec, kw_only=True, forbid_unknown_fields=True):
             description="Keep the memory of the running guest too, so that it can go on from this instant."
         ),
     ] = False
+
+
+class MemoryShown(StrEnum):
+    """What became of the memory that a snapshot was to keep."""
+
+    NONE = "none"
+    PENDING = "pending"
+    KEPT = "kept"
+    LOST = "lost"
+    GONE = "gone"
+
+
+class VmSnapMemory(msgspec.Struct, kw_only=True):
+    """The memory in a snapshot, which its own representation has no field for."""
+
+    state: Annotated[
+        MemoryShown,
+        msgspec.Meta(
+            description="What became of it: none was asked for; pending; kept; lost, as problem says;"
+            " gone with its snapshot."
+        ),
+    ]
+    size_byte: Annotated[int, msgspec.Meta(description="Bytes that it takes.")] = 0
+    problem: Annotated[str | None, msgspec.Meta(description="Why it could not be kept.")] = None
 
 
 class VmSnapUpdate(UpdateSpec, kw_only=True, forbid_unknown_fields=True):

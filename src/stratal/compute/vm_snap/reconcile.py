@@ -9,11 +9,14 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import func, select
 
+from stratal.compute import memories
+from stratal.compute.memories import MemoryState
 from stratal.compute.virtual_machine.model import VIRTUAL_MACHINE
 from stratal.compute.vm_cd_rom_snap.model import VM_CD_ROM_SNAP
 from stratal.compute.vm_disk_snap.model import VM_DISK_SNAP
 from stratal.compute.vm_nic_snap.model import VM_NIC_SNAP
 from stratal.compute.vm_snap.model import VM_SNAP, VmSnapSpec, VmSnapStatus
+from stratal.kernel import work
 from stratal.kernel.kind import AnyKind
 from stratal.kernel.reconcile import Gone, Look, Observed, StillRemoving
 from stratal.kernel.store import Resource, Store
@@ -48,8 +51,12 @@ class VmSnapReconciler:
         return Observed(status=status, settled=settled, again_after=None if settled else _WAIT)
 
     def remove(self, resource: Snapshot, look: Look) -> Gone | StillRemoving[VmSnapStatus]:
+        if look.read(lambda tx: self._has_memory(tx, resource.id)):
+            look.write(lambda tx: work.ask(tx, VIRTUAL_MACHINE.name, resource.spec.vm_id))
+            return StillRemoving(status=resource.status, again_after=_WAIT)
         if look.read(lambda tx: self._has_parts(tx, resource.id)):
             return StillRemoving(status=resource.status, again_after=_WAIT)
+        look.write(lambda tx: memories.forget(tx, resource.id))
         return Gone()
 
     def _observe(self, transaction: Transaction, resource: Snapshot) -> tuple[VmSnapStatus, bool]:
@@ -64,9 +71,21 @@ class VmSnapReconciler:
             cloned_vm_num=clones,
             ip_addresses=self._store.private(transaction, resource.id, "vm_ip_addresses") or [],
         )
-        if not unmade:
+        made = not unmade and not self._waits_for_memory(transaction, resource.id)
+        if made:
             status.vm_id = resource.spec.vm_id
-        return status, not unmade
+        return status, made
+
+    @staticmethod
+    def _waits_for_memory(transaction: Transaction, id: int) -> bool:
+        found = memories.of(transaction, id)
+        return found is not None and found.state is MemoryState.PENDING
+
+    @staticmethod
+    def _has_memory(transaction: Transaction, id: int) -> bool:
+        """Whether the machine's reconciler has not removed yet what the snapshot was to keep."""
+        found = memories.of(transaction, id)
+        return found is not None and found.state is not MemoryState.GONE
 
     def _has_parts(self, transaction: Transaction, id: int) -> bool:
         columns = self._bs_snaps.columns

@@ -7,25 +7,31 @@ graph at once. The reconcilers of disks and machines make it so, at one point in
 from dataclasses import asdict
 from typing import Any
 
-from stratal.compute import shape
-from stratal.compute.machines import in_project_of, machine_for
+from stratal.compute import memories, shape
+from stratal.compute.machines import in_project_of, machine_for, machine_of
+from stratal.compute.virtual_machine.model import VIRTUAL_MACHINE
 from stratal.compute.vm_cd_rom_snap.model import VM_CD_ROM_SNAP, VmCdRomSnapSpec, VmCdRomSnapStatus
 from stratal.compute.vm_disk_snap.model import VM_DISK_SNAP, VmDiskSnapSpec, VmDiskSnapStatus
 from stratal.compute.vm_nic_snap.model import VM_NIC_SNAP, VmNicSnapSpec, VmNicSnapStatus
+from stratal.compute.vm_snap import memory
 from stratal.compute.vm_snap.model import (
     FROZEN,
     VM_SNAP,
+    MemoryShown,
     VmSnapCreate,
+    VmSnapMemory,
     VmSnapSpec,
     VmSnapStatus,
     VmSnapUpdate,
 )
+from stratal.kernel import work
 from stratal.kernel.access import Access
 from stratal.kernel.derived import DerivedService
+from stratal.kernel.errors import Conflict
 from stratal.kernel.fields import given
 from stratal.kernel.kind import Catalogue
 from stratal.kernel.service import Change, ResourceService
-from stratal.kernel.store import Resource
+from stratal.kernel.store import Resource, Store
 from stratal.kernel.transaction import Transaction
 from stratal.storage import BsSnapOfMachine, Storage
 
@@ -50,18 +56,23 @@ class VmSnapService(ResourceService[VmSnapSpec, VmSnapStatus]):
         machine = machine_for(transaction, access, body.vm_id)
         access = in_project_of(access, machine)
         snapshot = super().create(transaction, access, body)
+        if body.memory:
+            memories.expect(transaction, snapshot.id)
         self._keep(transaction, access, snapshot)
         return snapshot
 
     def new(self, transaction: Transaction, access: Access, body: VmSnapCreate) -> Change:
         machine = machine_for(transaction, access, body.vm_id)
+        if body.memory:
+            memory.check(transaction, machine, body)
         return {
-            **given(body),
+            **{name: value for name, value in given(body).items() if name != "memory"},
             "vm_name": machine.spec.name,
             "vm_description": machine.spec.description,
             "vm_ip_addresses": machine.status.ip_addresses,
             "cpu_model": machine.spec.cpu_model,
             **{name: getattr(machine.spec, name) for name in FROZEN},
+            **(memory.hardware(machine) if body.memory else {}),
         }
 
     def of_machine(self, transaction: Transaction, vm_id: int) -> list[Snapshot]:
@@ -74,12 +85,36 @@ class VmSnapService(ResourceService[VmSnapSpec, VmSnapStatus]):
         return kept | {"cpu_model": self.store.private(transaction, snapshot.id, "cpu_model")}
 
     def before_delete(self, transaction: Transaction, access: Access, resource: Snapshot) -> None:
+        self._check_not_gone_on_from(transaction, resource)
+        if memories.of(transaction, resource.id) is not None:
+            work.ask(transaction, VIRTUAL_MACHINE.name, resource.spec.vm_id)
         mine = {"vm_snap_id": resource.id}
         for disk in self.disks.of(transaction, **mine):
             self._bs_snaps.delete_with_machine(transaction, access, disk.spec.bs_snap_id)
         for service in (self.disks, self.nics, self.cd_roms):
             for part in service.of(transaction, **mine):
                 service.drop(transaction, part.id)
+
+    def memory_of(self, transaction: Transaction, access: Access, id: int) -> VmSnapMemory:
+        """What became of the memory that a snapshot was to keep."""
+        self.show(transaction, access, id)
+        found = memories.of(transaction, id)
+        if found is None:
+            return VmSnapMemory(state=MemoryShown.NONE)
+        return VmSnapMemory(
+            state=MemoryShown(found.state.value), size_byte=found.size_byte, problem=found.problem
+        )
+
+    def _check_not_gone_on_from(self, transaction: Transaction, resource: Snapshot) -> None:
+        """Raises Conflict while the machine is about to go on from its memory."""
+        machine = machine_of(transaction, resource.spec.vm_id)
+        if machine is None or machine.spec.rollback_num == machine.status.rollback_num:
+            return
+        if Store(VIRTUAL_MACHINE).private(transaction, machine.id, "resume_vm_snap_id") == resource.id:
+            raise Conflict(
+                reason=f"virtual_machine {machine.id} is about to go on from the memory of vm_snap"
+                f" {resource.id}: wait until it has, or stop it"
+            )
 
     def _keep(self, transaction: Transaction, access: Access, snapshot: Snapshot) -> None:
         """Write down what belongs to the machine, and freeze all its disks in the graph."""

@@ -971,6 +971,8 @@ def upgrade() -> None:
         sa.Column("origin", columns.JsonColumn(), nullable=True),
         sa.Column("volume_id", sa.BigInteger(), nullable=True),
         sa.Column("allocated_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("covered_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("covered_by", sa.Text(), nullable=True),
         sa.Column("problem", sa.Text(), nullable=True),
         sa.Column("loose", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_layer")),
@@ -978,6 +980,17 @@ def upgrade() -> None:
     with op.batch_alter_table("layer", schema=None) as batch_op:
         batch_op.create_index("ix_layer_parent", ["parent", "loose", "id"], unique=False)
         batch_op.create_index("ix_layer_tree_id", ["tree_id", "loose"], unique=False)
+
+    op.create_table(
+        "layer_gone",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tree_id", sa.BigInteger(), nullable=False),
+        sa.Column("gone_at", columns.UtcTime(), nullable=False),
+        sa.Column("look_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_layer_gone")),
+    )
+    with op.batch_alter_table("layer_gone", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_layer_gone_look_at"), ["look_at"], unique=False)
 
     op.create_table(
         "layer_name",
@@ -1000,6 +1013,14 @@ def upgrade() -> None:
         sa.Column("locked_until", columns.UtcTime(), nullable=True),
         sa.Column("last_login_at", columns.UtcTime(), nullable=True),
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_login_record")),
+    )
+    op.create_table(
+        "machine_memory",
+        sa.Column("vm_snap_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("size_byte", sa.BigInteger(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("vm_snap_id", name=op.f("pk_machine_memory")),
     )
     op.create_table(
         "machine_part",
@@ -2778,7 +2799,6 @@ def upgrade() -> None:
         sa.Column("thread_num_per_core", sa.BigInteger(), nullable=False),
         sa.Column("time_zone", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("quiesce", sa.Boolean(), nullable=False),
-        sa.Column("memory", sa.Boolean(), nullable=False),
         sa.Column("vm_ip_addresses", sa.Text(), nullable=False),
         sa.Column("cpu_model", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_vm_snap_spec")),
@@ -4622,12 +4642,17 @@ def downgrade() -> None:
         batch_op.drop_index("ix_machine_part_vm_id")
 
     op.drop_table("machine_part")
+    op.drop_table("machine_memory")
     op.drop_table("login_record")
     with op.batch_alter_table("layer_name", schema=None) as batch_op:
         batch_op.drop_index("ix_layer_name_tree_id")
         batch_op.drop_index("ix_layer_name_layer")
 
     op.drop_table("layer_name")
+    with op.batch_alter_table("layer_gone", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_layer_gone_look_at"))
+
+    op.drop_table("layer_gone")
     with op.batch_alter_table("layer", schema=None) as batch_op:
         batch_op.drop_index("ix_layer_tree_id")
         batch_op.drop_index("ix_layer_parent")

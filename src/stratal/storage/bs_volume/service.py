@@ -191,8 +191,12 @@ class BsVolumeService(ResourceService[BsVolumeSpec, BsVolumeStatus]):
     @action("rollback", BsVolumeRollback)
     def rollback(self, transaction: Transaction, access: Access, id: int, body: BsVolumeRollback) -> Volume:
         """Let a volume hold again what it held when a snapshot was taken. All snapshots stay."""
+        self._check_closed(transaction, self.changeable(transaction, access, id))
+        return self.roll_back(transaction, access, id, body)
+
+    def roll_back(self, transaction: Transaction, access: Access, id: int, body: BsVolumeRollback) -> Volume:
+        """As `rollback`, for who ends the guest that has the volume open before it sees what is new."""
         volume = self.changeable(transaction, access, id)
-        self._check_closed(transaction, volume)
         snapshot = self._snapshot(transaction, access, body.bs_snap_id)
         if snapshot.spec.bs_volume_id != id:
             raise Invalid(

@@ -87,6 +87,16 @@ class Lender:
             self._lent.put(replace(loan, top=path[0].layer.id))
         return locations
 
+    def holds(self, look: Look, volume_id: int, bs_snap_id: int) -> bool:
+        """Whether a volume holds just what a snapshot of it does: nothing was written since it was rolled
+        back to that. While no guest has it open. May say no where what was written is the same."""
+        path, tree_id = look.read(lambda tx: self._path(tx, volume_id))
+        kept = look.read(lambda tx: rows.path(tx, rows.name_of(NameKind.SNAPSHOT, bs_snap_id)))
+        if not kept or kept[0].layer.id not in {placed.layer.id for placed in path[1:]}:
+            return False
+        driver = self._driver(look, tree_id)
+        return next(iter(driver.extents(path[0].layer.id, above=kept[0].layer.id)), None) is None
+
     def show(self, look: Look, name: rows.Name) -> tuple[Location, ...]:
         """All that a guest opens to read what a frozen name holds, such as an image in a CD-ROM drive."""
         path = look.read(lambda tx: rows.path(tx, name))
