@@ -299,6 +299,7 @@ def running(
     *,
     script: Script | None = None,
     settings: EngineSettings = SETTINGS,
+    images: ImageSettings | None = None,
 ) -> Iterator[Installation]:
     """An installation with an engine; simulated unless other backends are given."""
     script = script or Script()
@@ -312,7 +313,7 @@ def running(
         database,
         backends,
         default_driver=next(iter(backends)),
-        images=ImageSettings(spool=Path("/nonexistent")),
+        images=images or ImageSettings(spool=Path("/nonexistent")),
         use_of=lambda tx, volume_id: uses.get(volume_id),
     )
     engine = Engine(database, catalogue, storage.reconcilers, owner="test", settings=settings)

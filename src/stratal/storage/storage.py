@@ -35,6 +35,9 @@ from stratal.storage.os_release.model import OS_RELEASE
 from stratal.storage.os_release.reconcile import OsReleaseReconciler
 from stratal.storage.os_release.service import OsReleaseService
 from stratal.storage.places import Backend, Places
+from stratal.storage.tree import gone
+from stratal.storage.tree.counting import Counting
+from stratal.storage.tree.covering import Covering
 from stratal.storage.tree.disks import Disks
 from stratal.storage.tree.model import TREE
 from stratal.storage.tree.reconcile import TreeReconciler
@@ -77,6 +80,7 @@ class Storage:
         self._reclaimed_at: float | None = None
         self.places = Places(backends)
         self.background = Background(workers=_WORKERS, ended=self._ask_for_tree)
+        self._covering = Covering(self.background, self._ask_for_tree)
         self.lent = Lent()
         self.lender = Lender(self.places, self.background, self.lent)
         self.disks = Disks(self.lent)
@@ -111,7 +115,7 @@ class Storage:
             BsSnapReconciler(self.disks),
             OsReleaseReconciler(),
             self.images.reconciler,
-            TreeReconciler(self.places, self.background, self.lent),
+            TreeReconciler(self.places, self.background, self.lent, Counting(self._covering)),
         ]
 
     def start(self) -> None:
@@ -140,12 +144,17 @@ class Storage:
     def close(self) -> None:
         """Stop what runs in the background. After the engine has stopped."""
         self.images.close()
+        self._covering.close()
         self.background.close()
 
     @property
     def chores(self) -> Mapping[str, Callable[[], object]]:
         """What is to be done now and then."""
-        return {"reclaim_storage": self._reclaim_now_and_then, **self.block.chores}
+        return {
+            "reclaim_storage": self._reclaim_now_and_then,
+            "sweep_layers": self.sweep,
+            **self.block.chores,
+        }
 
     def reclaim(self) -> None:
         """Remove what interrupted work left in any place that a policy names."""
@@ -160,6 +169,10 @@ class Storage:
                 continue
             if removed:
                 log.info("storage_reclaimed", driver=driver, place=place, leftovers=len(removed))
+
+    def sweep(self) -> None:
+        """Remove layers that came back after they had been forgotten."""
+        gone.sweep(self._database, self.places)
 
     def _reclaim_now_and_then(self) -> None:
         last = self._reclaimed_at

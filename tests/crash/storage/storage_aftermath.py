@@ -17,7 +17,7 @@ def check(ended: Ended, url: str, place: str) -> None:
     with installation(url, place) as here:
         here.at_rest(60)
         _check_content(here, world, open_deed)
-        _check_nothing_over(here)
+        check_nothing_over(here)
         _erase_everything(here)
 
 
@@ -56,7 +56,8 @@ def _letter(cluster: bytes) -> str:
     return chr(values.pop()) if values != {0} else "."
 
 
-def _check_nothing_over(here: Installation) -> None:
+def check_nothing_over(here: Installation) -> None:
+    """The place holds the layers of the rows, all sound, and nothing else; nobody holds a lease."""
     driver = here.driver()
 
     def nothing_over() -> bool:

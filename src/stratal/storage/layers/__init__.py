@@ -23,7 +23,7 @@ from stratal.storage.layers.decisions import (
     share,
     snapshot,
 )
-from stratal.storage.layers.freeing import ExtentsOf, freed_by_dropping
+from stratal.storage.layers.freeing import covers
 from stratal.storage.layers.graph import Delta, Graph, Layer, Name, NameKind, State
 from stratal.storage.layers.remaining import (
     Outstanding,
@@ -56,7 +56,6 @@ __all__ = [
     "CreateRoot",
     "Delete",
     "Delta",
-    "ExtentsOf",
     "Flatten",
     "Freeze",
     "Graph",
@@ -76,11 +75,11 @@ __all__ = [
     "carry_out",
     "clone",
     "collapse",
+    "covers",
     "create",
     "depth",
     "drop",
     "flatten",
-    "freed_by_dropping",
     "observe",
     "record",
     "remaining",

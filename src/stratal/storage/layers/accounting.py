@@ -1,7 +1,10 @@
 """Whose bytes are whose. Called by the services that show capacity and enforce quotas.
 
-Each layer's allocated bytes are counted once: as exclusive to the one owner who needs it, as shared by
-several, or as reclaimable when none does. So over all owners, exclusive + shared + reclaimable = allocated.
+Each allocated byte is counted once: as exclusive to the one owner who needs it, as shared by several, or as
+reclaimable when none does. So over all owners, exclusive + shared + reclaimable = allocated.
+
+Who needs a byte is told by whole layers, with one refinement: what a layer's only child has written over is
+seen through the layer's own names alone. So a snapshot has for itself what its deletion gives back.
 """
 
 from collections.abc import Callable, Hashable, Mapping
@@ -41,13 +44,18 @@ class Accounts(Generic[Owner]):
 
 
 def account(
-    graph: Graph, *, allocated: Mapping[LayerId, int], owner: Callable[[Name], Owner]
+    graph: Graph,
+    *,
+    allocated: Mapping[LayerId, int],
+    covered: Mapping[LayerId, int],
+    owner: Callable[[Name], Owner],
 ) -> Accounts[Owner]:
     """Count every layer of the graph once.
 
     `owner` says to whom a name belongs: itself, its volume, its project; so the same count serves the
     snapshot that asks what deleting it would free, the volume, and the quota. Layers missing in
-    `allocated` count as empty.
+    `allocated` count as empty. `covered` is what of a layer its only child has written over, of those in
+    `covers`, as far as it is known.
     """
     own: dict[Owner, set[LayerId]] = {}
     virtual: dict[Owner, int] = {}
@@ -57,7 +65,8 @@ def account(
         size = graph.layer(layer).size_bytes if name.kind is NameKind.HEAD else 0
         virtual[who] = virtual.get(who, 0) + size
     order = _parents_first(graph)
-    needed = _needed(graph, order, allocated, own)
+    covered = {layer: min(bytes, allocated.get(layer, 0)) for layer, bytes in covered.items()}
+    needed = _needed(graph, order, allocated, covered, own)
     exclusive = dict.fromkeys(own, 0)
     shared = reclaimable = total = 0
     for layer, needing in _needing(graph, order, own).items():
@@ -68,7 +77,11 @@ def account(
         elif len(needing) == 1:
             exclusive[needing[0]] += weight
         else:
-            shared += weight
+            naming = {owner(name) for name in graph.names_of(layer)} if covered.get(layer) else set[Owner]()
+            hidden = covered[layer] if len(naming) == 1 else 0
+            for who in naming:
+                exclusive[who] += hidden
+            shared += weight - hidden
     return Accounts(
         by_owner={
             who: Account(
@@ -119,18 +132,21 @@ def _needed(
     graph: Graph,
     order: list[LayerId],
     allocated: Mapping[LayerId, int],
+    covered: Mapping[LayerId, int],
     own: Mapping[Owner, set[LayerId]],
 ) -> dict[Owner, int]:
-    """The bytes of all layers that each owner needs: of those it names and of all below, each once."""
+    """The bytes that each owner needs: of its own layers all, of those below what is not covered."""
     to_root: dict[LayerId, int] = {}
     for layer in order:
         below = graph.layer(layer).parent
-        to_root[layer] = allocated.get(layer, 0) + (to_root[below] if below is not None else 0)
+        shining = allocated.get(layer, 0) - covered.get(layer, 0)
+        to_root[layer] = shining + (to_root[below] if below is not None else 0)
     needed: dict[Owner, int] = {}
     for who, layers in own.items():
         if len(layers) == 1:
             # The common case, without a walk for each of a thousand snapshots of one chain.
-            needed[who] = to_root[next(iter(layers))]
+            [layer] = layers
+            needed[who] = to_root[layer] + covered.get(layer, 0)
             continue
         seen: set[LayerId] = set()
         for layer in layers:
@@ -138,5 +154,7 @@ def _needed(
             while at is not None and at not in seen:
                 seen.add(at)
                 at = graph.layer(at).parent
-        needed[who] = sum(allocated.get(layer, 0) for layer in seen)
+        needed[who] = sum(
+            allocated.get(layer, 0) - (0 if layer in layers else covered.get(layer, 0)) for layer in seen
+        )
     return needed

@@ -1,57 +1,20 @@
-"""What deleting something would give back: the number users ask for before they delete a snapshot.
+"""What a snapshot in the middle of a chain holds for itself alone, and so gives back when it is deleted.
 
-Called by the services that show a snapshot's exclusive size. `accounting` counts whole layers, so that a
-snapshot in the middle of a chain has nothing of its own there; but its layer is merged when it goes, and
-then frees what the layer above had written over. That takes the extents of two layers, and is exact.
+Its layer is needed by those above as well; but they do not see what the layer on top has written over. When
+the snapshot goes, the two are merged, and just that comes free. With several layers on top there is no merge,
+and nothing comes free until only one of them is left.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 
-from stratal.storage.drivers.contract import Extent, LayerId
-from stratal.storage.layers.collapse import Weigh
-from stratal.storage.layers.graph import Graph, Name
-
-ExtentsOf = Callable[[LayerId], Iterable[Extent]]
-"""A layer's own extents, those above its parent, in order."""
+from stratal.storage.drivers.contract import LayerId
+from stratal.storage.layers.graph import Graph, State
 
 
-def freed_by_dropping(graph: Graph, *, name: Name, weigh: Weigh, extents_of: ExtentsOf) -> int:
-    """The bytes that come free, in the end, when this name alone is dropped from a graph that is tidy."""
-    layer = graph.named(name)
-    if len(graph.names_of(layer.id)) > 1:
-        return 0
-    children = graph.children(layer.id)
-    if children:
-        return _overwritten(layer.id, children, extents_of)
-    freed = weigh(layer.id)
-    left = layer.id
-    for below in graph.ancestors(layer.id):
-        if below.id not in graph.hidden:
-            break
-        others = graph.children(below.id) - {left}
-        if others:
-            return freed + _overwritten(below.id, others, extents_of)
-        freed += weigh(below.id)
-        left = below.id
-    return freed
-
-
-def _overwritten(layer: LayerId, children: Iterable[LayerId], extents_of: ExtentsOf) -> int:
-    """What of a layer is hidden from its only child. With several children it stays, all of it."""
-    only, *more = children
-    if more:
-        return 0
-    covering = list(extents_of(only))
-    total = at = 0
-    for extent in extents_of(layer):
-        if extent.zero:
-            continue
-        end = extent.offset + extent.length
-        while at < len(covering) and covering[at].offset + covering[at].length <= extent.offset:
-            at += 1
-        ahead = at
-        while ahead < len(covering) and covering[ahead].offset < end:
-            over = covering[ahead]
-            total += min(end, over.offset + over.length) - max(extent.offset, over.offset)
-            ahead += 1
-    return total
+def covers(graph: Graph) -> Iterator[tuple[LayerId, LayerId]]:
+    """Each layer with names that exactly one other hangs on, and that other one, as far as both are made."""
+    for layer in dict.fromkeys(graph.names.values()):
+        if len(children := graph.children(layer)) == 1:
+            [child] = children
+            if State.PLANNED not in (graph.layer(layer).state, graph.layer(child).state):
+                yield layer, child

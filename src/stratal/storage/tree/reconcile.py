@@ -28,7 +28,7 @@ from stratal.storage.places import Places
 from stratal.storage.tree import rows
 from stratal.storage.tree.acting import act, changes
 from stratal.storage.tree.chains import too_deep
-from stratal.storage.tree.counting import WEIGH_EVERY, count, weigh_due
+from stratal.storage.tree.counting import WEIGH_EVERY, Counting, weigh_due
 from stratal.storage.tree.model import TREE, TreeSpec, TreeStatus
 from stratal.storage.tree.waking import named, standing_on, wake
 
@@ -61,10 +61,11 @@ class TreeReconciler:
     kind = TREE
     concurrency = 8
 
-    def __init__(self, places: Places, background: Background, lent: Lent) -> None:
+    def __init__(self, places: Places, background: Background, lent: Lent, counting: Counting) -> None:
         self._places = places
         self._background = background
         self._lent = lent
+        self._counting = counting
         self._store = Store(TREE)
         self._policies = Store(BS_POLICY)
         self._lock = threading.Lock()
@@ -157,6 +158,7 @@ class TreeReconciler:
         Returns the tree as it is after that.
         """
         touched = [layer.id for layer in delta.layers] + list(delta.gone)
+        self._counting.forget(tree_id)
 
         def write(transaction: Transaction) -> bool:
             self._store.get(transaction, tree_id, lock=True, labels=False)
@@ -212,7 +214,7 @@ class TreeReconciler:
     def _rest(self, resource: Tree, look: Look, driver: LayerDriver) -> Observed[TreeStatus]:
         now, stored = look.read(lambda tx: (tx.now, rows.load(tx, resource.id)))
         everything = weigh_due(resource.status.weighed_at, now)
-        allocated = count(look, stored, driver, tree_id=resource.id, all_heads=everything)
+        allocated = self._counting.count(look, stored, driver, tree_id=resource.id, all_heads=everything)
         status = msgspec.structs.replace(
             resource.status,
             layer_num=len(stored.graph.layers),

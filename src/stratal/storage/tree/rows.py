@@ -32,7 +32,8 @@ from stratal.kernel.columns import JsonColumn
 from stratal.kernel.tables import METADATA
 from stratal.kernel.transaction import Transaction
 from stratal.storage.drivers.contract import LayerId, Location, Source, Transport
-from stratal.storage.layers import Delta, Graph, Layer, Name, NameKind, State
+from stratal.storage.layers import Delta, Graph, Layer, Name, NameKind, State, covers
+from stratal.storage.tree import gone
 
 LAYER = Table(
     "layer",
@@ -48,6 +49,9 @@ LAYER = Table(
     Column("volume_id", BigInteger),
     # as last weighed; null: not since it last changed
     Column("allocated_bytes", BigInteger),
+    # what of it a layer on top has written over, and which one that was when it was measured
+    Column("covered_bytes", BigInteger),
+    Column("covered_by", Text),
     # why it is not as it shall be, where something failed
     Column("problem", Text),
     # whether there may be something to do about it: it is not settled, has no name or has a problem
@@ -78,6 +82,8 @@ class Placed:
     layer: Layer
     volume_id: int | None
     allocated_bytes: int | None
+    #: what of it another layer has written over, as last measured; None: not since one of the two changed
+    covered: tuple[LayerId, int] | None
     problem: str | None
 
 
@@ -97,11 +103,17 @@ class Stored:
         placed = self.layers.get(layer)
         return (placed.allocated_bytes or 0) if placed else 0
 
+    @property
+    def covered(self) -> Mapping[LayerId, int]:
+        """What of layers their only child has written over, as far as it is known."""
+        known = ((layer, child, self.layers[layer].covered) for layer, child in covers(self.graph))
+        return {layer: found[1] for layer, child, found in known if found is not None and found[0] == child}
+
     def after(self, graph: Graph, delta: Delta) -> "Stored":
         """The tree after `delta` was stored, which made `graph` of it."""
         layers = {id: placed for id, placed in self.layers.items() if id in graph.layers}
         for layer in delta.layers:
-            layers[layer.id] = replace(layers[layer.id], layer=layer, allocated_bytes=None)
+            layers[layer.id] = replace(layers[layer.id], layer=layer, allocated_bytes=None, covered=None)
         return replace(self, graph=graph, layers=layers)
 
 
@@ -196,7 +208,7 @@ def store(transaction: Transaction, tree_id: int, delta: Delta, *, volume_id: in
     touched = {layer.id for layer in delta.layers} | _named_before(transaction, delta)
     if delta.layers:
         insert = transaction.insert(LAYER)
-        changed = {name: insert.excluded[name] for name in (*_GRAPH_COLUMNS, "allocated_bytes")}
+        changed = {name: insert.excluded[name] for name in (*_GRAPH_COLUMNS, *_WEIGHTS)}
         transaction.execute(
             insert.on_conflict_do_update(index_elements=[LAYER.c.id], set_=changed),
             [
@@ -204,7 +216,7 @@ def store(transaction: Transaction, tree_id: int, delta: Delta, *, volume_id: in
                     "id": layer.id,
                     "tree_id": tree_id,
                     "volume_id": volume_id,
-                    "allocated_bytes": None,
+                    **dict.fromkeys(_WEIGHTS),
                     "problem": None,
                     "loose": True,
                     **_columns(layer),
@@ -213,8 +225,9 @@ def store(transaction: Transaction, tree_id: int, delta: Delta, *, volume_id: in
             ],
         )
     if delta.gone:
+        gone.note(transaction, tree_id, delta.gone)
         transaction.execute(
-            delete(LAYER).where(LAYER.c.id == bindparam("gone")), [{"gone": g} for g in delta.gone]
+            delete(LAYER).where(LAYER.c.id == bindparam("gone")), [{"gone": layer} for layer in delta.gone]
         )
     if delta.names:
         insert = transaction.insert(LAYER_NAME)
@@ -248,14 +261,6 @@ def unchanged(transaction: Transaction, known: Mapping[LayerId, Placed], layers:
     return stored == {id: known[id].layer for id in layers if id in known}
 
 
-def note_weights(transaction: Transaction, weights: Mapping[LayerId, int]) -> None:
-    if weights:
-        transaction.execute(
-            _NOTE.values(allocated_bytes=bindparam("bytes")),
-            [{"layer": layer, "bytes": weight} for layer, weight in weights.items()],
-        )
-
-
 def note_problems(transaction: Transaction, problems: Mapping[LayerId, str | None]) -> None:
     if problems:
         transaction.execute(
@@ -265,20 +270,7 @@ def note_problems(transaction: Transaction, problems: Mapping[LayerId, str | Non
         _note_loose(transaction, problems)
 
 
-def note_counts(transaction: Transaction, counts: Mapping[Name, tuple[int, int]]) -> None:
-    if counts:
-        statement = update(LAYER_NAME).where(
-            LAYER_NAME.c.kind == bindparam("name_kind"), LAYER_NAME.c.id == bindparam("name_id")
-        )
-        transaction.execute(
-            statement.values(exclusive_bytes=bindparam("exclusive"), shared_bytes=bindparam("shared")),
-            [
-                {"name_kind": name.kind.value, "name_id": int(name.id), "exclusive": own, "shared": shared}
-                for name, (own, shared) in counts.items()
-            ],
-        )
-
-
+_WEIGHTS = ("allocated_bytes", "covered_bytes", "covered_by")
 _GRAPH_COLUMNS = ("parent", "size_bytes", "frozen", "state", "origin")
 _NAME_KEY = tuple_(LAYER_NAME.c.kind, LAYER_NAME.c.id)
 _LAYERS = select(LAYER)
@@ -366,7 +358,11 @@ def _placed(row: Any) -> Placed:
         origin=_origin(row.origin),
     )
     return Placed(
-        layer=layer, volume_id=row.volume_id, allocated_bytes=row.allocated_bytes, problem=row.problem
+        layer=layer,
+        volume_id=row.volume_id,
+        allocated_bytes=row.allocated_bytes,
+        covered=None if row.covered_by is None else (LayerId(row.covered_by), row.covered_bytes),
+        problem=row.problem,
     )
 
 

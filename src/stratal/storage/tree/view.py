@@ -78,7 +78,10 @@ class TreeView:
         shown = self._names(transaction, access, stored)
         progress = self._background.look(tree_id).progress
         accounts = account(
-            stored.graph, allocated={each: stored.weigh(each) for each in stored.layers}, owner=lambda n: n
+            stored.graph,
+            allocated={each: stored.weigh(each) for each in stored.layers},
+            covered=stored.covered,
+            owner=lambda name: name,
         )
         return VolumeTree(
             bs_volume_id=id,
