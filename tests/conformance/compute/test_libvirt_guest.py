@@ -4,7 +4,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +33,7 @@ from stratal.compute.domain import (
     Nic,
     PowerState,
 )
-from stratal.compute.drivers.errors import AgentUnavailable
+from stratal.compute.drivers.errors import AgentUnavailable, MachineBusy
 from stratal.compute.drivers.libvirt import LibvirtHypervisor
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("libvirt")]
@@ -161,6 +162,46 @@ def test_layers_are_merged_under_a_guest_that_writes(hypervisor: LibvirtHypervis
     for seed in range(3, 6):
         assert guest.inside.verify_pattern("/dev/vda", seed, seed * MIB, MIB).matches
     assert guest.inside.verify_pattern("/dev/vda", 6, 6 * MIB, 2 * MIB).matches
+
+
+def test_snapshots_are_taken_and_disks_measured_while_layers_of_another_disk_are_merged(
+    hypervisor: LibvirtHypervisor, guest: Running
+) -> None:
+    """Each of them has libvirt ask QEMU for its nodes, which is deadly in the instant in which a job ends."""
+    machine, sizes = guest.machine, hypervisor.disk_sizes(guest.machine)
+    taken: list[FileImage] = []
+    measured: list[Mapping[str, int]] = []
+    merged = threading.Event()
+
+    def look_and_snap() -> None:
+        while not merged.is_set():
+            overlay = guest.ground.overlay(top_of(hypervisor, machine, "vdb"))
+            hypervisor.snapshot(machine, {"vdb": overlay})
+            taken.append(overlay)
+            with suppress(MachineBusy):
+                measured.append(hypervisor.disk_sizes(machine))
+
+    guest.inside.start_beat("beside", "/dev/vda", offset=64 * MIB)
+    boot = guest.inside.hello().boot_id
+    with ThreadPoolExecutor() as beside:
+        done = beside.submit(look_and_snap)
+        try:
+            for seed in range(60, 64):
+                for _ in range(2):
+                    guest.inside.write_pattern("/dev/vda", seed, 0, 2 * MIB)
+                    overlay = guest.ground.overlay(top_of(hypervisor, machine))
+                    hypervisor.snapshot(machine, {"vda": overlay})
+                for first in (1, 0):
+                    top, below = seen(hypervisor, machine).disks["vda"].chain[first : first + 2]
+                    hypervisor.commit(machine, "vda", top=top, base=below).run()
+        finally:
+            merged.set()
+        done.result(60)
+    assert guest.inside.stop_beat("beside").error == ""
+    assert guest.inside.verify_pattern("/dev/vda", 63, 0, 2 * MIB).matches
+    assert guest.inside.hello().boot_id == boot
+    assert top_of(hypervisor, machine, "vdb") == taken[-1]
+    assert {tuple(found.items()) for found in measured} <= {tuple(sizes.items())}
 
 
 def test_chains_that_libvirtd_does_not_know_of_are_mended_without_losing_a_write(

@@ -109,10 +109,6 @@ class Access:
             with self._lock:
                 self._claimed.discard((machine, what))
 
-    def is_claimed(self, machine: MachineId, what: str) -> bool:
-        with self._lock:
-            return (machine, what) in self._claimed
-
     def find(self, machine: MachineId) -> Found | None:
         """The machine as it is now, if there is one and it is ours."""
         found = self.look_up(machine)

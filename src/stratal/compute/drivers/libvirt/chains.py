@@ -5,8 +5,7 @@ takes the next step, and looks again, until the chain is what it is to be.
 """
 
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +22,6 @@ _COMMIT = Effect("libvirt.commit")
 _PULL = Effect("libvirt.pull")
 _PIVOT = Effect("libvirt.pivot")
 _CANCEL = Effect("libvirt.cancel")
-
-JOB = "a job"
-"""What is claimed of a machine while a job of it goes on."""
 
 _FIRST_POLL_SECONDS = 0.01
 _MOST_POLL_SECONDS = 0.5
@@ -54,14 +50,6 @@ class _Goal:
 
 
 class Chains(Points):
-    @patient
-    def jobs(self, machine: MachineId) -> Mapping[str, BlockJob]:
-        found = self.get(machine)
-        if not found.alive:
-            return {}
-        looked = {target: self._job(machine, target) for target in found.domain.disks}
-        return {target: job for target, job in looked.items() if job is not None}
-
     def commit(self, machine: MachineId, target: str, *, top: Image, base: Image) -> Operation:
         def reached(chain: Chain) -> bool:
             if base not in chain:
@@ -125,7 +113,7 @@ class Chains(Points):
         def body(operation: Operation) -> None:
             with (
                 self.claimed(goal.machine, f"a job of disk {goal.target}"),
-                self._turn(goal.machine, operation),
+                self.turn(goal.machine, operation.check),
                 operation.phase(goal.what),
             ):
                 try:
@@ -136,20 +124,6 @@ class Chains(Points):
 
         return Operation(f"{goal.what} of disk {goal.target} of machine {goal.machine}", body)
 
-    @contextmanager
-    def _turn(self, machine: MachineId, operation: Operation) -> Generator[None]:
-        """One job of a machine at a time. QEMU 7.2 crashes when it is asked for its nodes in the instant in
-        which the filter of an ending job has no child any more, and libvirt asks when another job ends."""
-        with ExitStack() as stack:
-            while True:
-                try:
-                    stack.enter_context(self.claimed(machine, JOB))
-                    break
-                except MachineBusy:
-                    operation.check()
-                    time.sleep(_FIRST_POLL_SECONDS)
-            yield
-
     def _lead(self, goal: _Goal, operation: Operation) -> None:
         """Step after step until the goal is reached."""
         begun_at: float | None = None
@@ -159,6 +133,8 @@ class Chains(Points):
             chain = found.domain.disks[goal.target].chain
             try:
                 if job is not None:
+                    if begun_at is None:
+                        self.let_run(goal.machine, goal.target)
                     begun_at = time.monotonic()
                     operation.expect(job.total_bytes)
                     operation.advance(job.done_bytes)
@@ -167,7 +143,8 @@ class Chains(Points):
                     operation.advance(operation.progress.total_bytes)
                     return
                 elif begun_at is None:
-                    goal.begin(found)
+                    with self.starting(goal.machine, operation.check):
+                        goal.begin(found)
                     begun_at = time.monotonic()
                     continue
                 elif time.monotonic() > begun_at + _GRACE_SECONDS:
@@ -218,29 +195,8 @@ class Chains(Points):
         if goal.target not in self.live(goal.machine).domain.disks:
             raise DeviceNotFound(machine=goal.machine, device=goal.target)
         # The job first: one that ends in between shows as the new chain, never as neither.
-        job = self._job(goal.machine, goal.target)
+        job = self.job(goal.machine, goal.target)
         return self.live(goal.machine), job
-
-    def _job(self, machine: MachineId, target: str) -> BlockJob | None:
-        libvirt = binding.module()
-        kinds = {
-            libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COMMIT: JobKind.COMMIT,
-            libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_ACTIVE_COMMIT: JobKind.ACTIVE_COMMIT,
-            libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_PULL: JobKind.PULL,
-        }
-        info = self.ask(
-            machine,
-            "looking at a job",
-            lambda handle: handle.blockJobInfo(target, 0),
-            refused=lambda reason: MachineBusy(machine=machine, reason=reason),
-        )
-        if not info:
-            return None
-        return BlockJob(
-            kind=kinds.get(info["type"], JobKind.OTHER),
-            done_bytes=int(info["cur"]),
-            total_bytes=int(info["end"]),
-        )
 
 
 def _name(found: Found, target: str, image: Image) -> str:

@@ -27,7 +27,7 @@ from stratal.compute.drivers.errors import (
 )
 from stratal.compute.drivers.libvirt import binding
 from stratal.compute.drivers.libvirt.access import Found, patient
-from stratal.compute.drivers.libvirt.life import Life
+from stratal.compute.drivers.libvirt.jobs import Jobs
 from stratal.kernel.effects import Effect
 from stratal.kernel.errors import Invalid, StratalError
 
@@ -42,7 +42,7 @@ _PASSWORD = Effect("libvirt.password")
 _UNPLUGGING = "already in the process of unplug"
 
 
-class Devices(Life):
+class Devices(Jobs):
     @patient
     def attach_disk(self, machine: MachineId, disk: Disk) -> None:
         rules.check_disk(disk)
@@ -145,7 +145,10 @@ class Devices(Life):
     @patient
     def resize_disk(self, machine: MachineId, target: str, *, size_bytes: int) -> None:
         _disk(self.live(machine), target)
-        present = self.ask(machine, "measuring a disk", lambda handle: int(handle.blockInfo(target, 0)[0]))
+        with self.without_jobs(machine):
+            present = self.ask(
+                machine, "measuring a disk", lambda handle: int(handle.blockInfo(target, 0)[0])
+            )
         if present == size_bytes:
             return
         if size_bytes < present:

@@ -13,7 +13,7 @@ from stratal.compute.drivers.contract import Host, MachineEvent
 from stratal.compute.drivers.errors import MachineBusy
 from stratal.compute.drivers.libvirt import binding
 from stratal.compute.drivers.libvirt.access import Found, described, patient
-from stratal.compute.drivers.libvirt.chains import JOB, Chains
+from stratal.compute.drivers.libvirt.chains import Chains
 from stratal.compute.drivers.libvirt.host import HostProbe, firmware, memory_bytes
 
 _HOST = MachineId("the host")
@@ -81,14 +81,13 @@ class LibvirtHypervisor(Chains):
     @patient
     def disk_sizes(self, machine: MachineId) -> Mapping[str, int]:
         targets = tuple(self.live(machine).domain.disks)
-        if self.is_claimed(machine, JOB):  # not a moment to ask QEMU for its nodes
-            raise MachineBusy(machine=machine, reason="its disks are being merged")
-        return self.ask(
-            machine,
-            "measuring disks",
-            lambda handle: {target: int(handle.blockInfo(target, 0)[0]) for target in targets},
-            refused=lambda reason: MachineBusy(machine=machine, reason=reason),
-        )
+        with self.without_jobs(machine):
+            return self.ask(
+                machine,
+                "measuring disks",
+                lambda handle: {target: int(handle.blockInfo(target, 0)[0]) for target in targets},
+                refused=lambda reason: MachineBusy(machine=machine, reason=reason),
+            )
 
     def subscribe(self, listener: Callable[[MachineEvent], None]) -> AbstractContextManager[None]:
         return self.link.subscribed(listener)

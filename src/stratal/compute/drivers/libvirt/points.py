@@ -169,7 +169,7 @@ class Points(Agent):
             return SnapshotFailed(machine=found.machine, reason=reason)
 
         try:
-            with _SNAPSHOT:
+            with self.no_job_ends(found), _SNAPSHOT:
                 self.ask(
                     found.machine,
                     "taking a snapshot",
