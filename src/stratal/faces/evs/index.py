@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from stratal.faces.evs.call import Endpoint
-from stratal.faces.evs.huawei import recycle_bin, snapshot_groups, tags
+from stratal.faces.evs.huawei import changes, recycle_bin, snapshot_groups, tags
 from stratal.faces.evs.huawei import snapshots as huawei_snapshots
 from stratal.faces.evs.huawei import volumes as huawei_volumes
 from stratal.faces.evs.identity import administration, credentials, tokens
@@ -67,6 +67,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *huawei_volumes.ENDPOINTS,
     *huawei_snapshots.ENDPOINTS,
     *snapshot_groups.ENDPOINTS,
+    *changes.ENDPOINTS,
     *recycle_bin.ENDPOINTS,
     *tags.ENDPOINTS,
 )

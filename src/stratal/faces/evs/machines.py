@@ -19,7 +19,7 @@ from stratal.kernel.access import Access
 from stratal.kernel.errors import NotFound
 from stratal.kernel.kind import Profile
 from stratal.kernel.transaction import Transaction
-from stratal.kernel.uuids import id_of_uuid
+from stratal.kernel.uuids import id_of_uuid, uuids_of
 from stratal.storage.block.states import check_volume
 from stratal.storage.block.traits import put_volume
 from stratal.storage.block.views import AttachmentView
@@ -27,8 +27,9 @@ from stratal.storage.block.views import AttachmentView
 _disk, _machine = VM_DISK.tables.spec, VIRTUAL_MACHINE.tables.spec
 _seen = VM_DISK.tables.status
 _DEVICES: Final = "/dev/"
-_DEVICE: Final = re.compile(r"^(?:/dev/)?(vd[a-z]{1,2})$")
+_DEVICE: Final = re.compile(r"^(?:/dev/)?(vd[a-z]{1,2})$(?!\n)")
 """A place of virtio's. Any other wish is none."""
+_NUMBER: Final = re.compile(r"^[1-9][0-9]{0,17}$(?!\n)")
 
 _DISKS: Final = (
     select(
@@ -97,9 +98,14 @@ def named(transaction: Transaction, call: Call, uuid: str) -> AttachmentView | N
     return next(iter(attachments(transaction, _disk.c.id == id)), None)
 
 
-def machine_named(transaction: Transaction, call: Call, uuid: str | None) -> int | None:
-    """The machine of the caller's with this id; None where it is one elsewhere, or none."""
-    id = None if uuid is None else id_of_uuid(transaction, VIRTUAL_MACHINE, uuid)
+def machine_named(transaction: Transaction, call: Call, text: str | None) -> int | None:
+    """The machine of the caller's with this id; None where it is one elsewhere, or none.
+
+    Its UUID, or the number that the NeutonOS face shows: a machine elsewhere has no such name.
+    """
+    if text is None:
+        return None
+    id = int(text) if _NUMBER.match(text) else id_of_uuid(transaction, VIRTUAL_MACHINE, text)
     if id is None:
         return None
     try:
@@ -117,6 +123,12 @@ def disks_of_server(transaction: Transaction, call: Call, uuid: str) -> list[int
         raise not_found("Server", uuid)
     found = attachments(transaction, _disk.c.vm_id == id, _disk.c.deletion_begin.is_(None))
     return [each.volume_id for each in found]
+
+
+def server_uuid(transaction: Transaction, call: Call, text: str | None) -> str | None:
+    """The UUID of a machine of the caller's; None where it is none."""
+    id = machine_named(transaction, call, text)
+    return None if id is None else uuids_of(transaction, VIRTUAL_MACHINE, [id])[id]
 
 
 def volumes_in(uuid: str) -> ScalarSelect[int]:

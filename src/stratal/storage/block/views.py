@@ -90,6 +90,9 @@ class VolumeView(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str]
     bootable: bool
     multiattach: bool
+    #: 0: no limit
+    max_total_iops: int
+    max_total_bw_bps: int
     group_uuid: str | None
     serial: str
     created_at: datetime
@@ -275,6 +278,8 @@ def _volumes_statement() -> Select[*tuple[Any, ...]]:
             _t.c.multiattach,
             _t.c.group_uuid,
             _v.c.serial,
+            _v.c.max_total_iops,
+            _v.c.max_total_bw_bps,
             _v.c.created_at,
             _v.c.updated_at,
             _v.c.creation_finish,

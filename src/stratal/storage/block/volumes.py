@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, func, select
 
 from stratal.kernel.access import Access, Reach
@@ -43,6 +44,9 @@ class NewVolume:
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     multiattach: bool = False
     group_uuid: str | None = None
+    #: operations, and bytes, of a second; None: as the type has it, 0: no limit
+    iops: int | None = None
+    bytes_per_second: int | None = None
 
 
 class BlockVolumes:
@@ -104,6 +108,8 @@ class BlockVolumes:
             bootable=new.image_id is not None,
             group_uuid=new.group_uuid,
         )
+        if new.iops is not None or new.bytes_per_second is not None:
+            return self.set_speed(transaction, access, id, new.iops, new.bytes_per_second)
         return self.show(transaction, access, id)
 
     def delete(
@@ -196,6 +202,22 @@ class BlockVolumes:
             self._refuse(volume, "retype", "in no group")
         resource = self._volumes.changeable(transaction, access, id)
         self._volumes.change(transaction, access, resource, "retype", {"bs_policy_id": policy_id})
+        return self.show(transaction, access, id)
+
+    def set_speed(
+        self,
+        transaction: Transaction,
+        access: Access,
+        id: int,
+        iops: int | None,
+        bytes_per_second: int | None,
+    ) -> VolumeView:
+        """Limit how fast a volume is; None: as it was, 0: no limit. Raises Invalid."""
+        body = BsVolumeUpdate(
+            max_total_iops=msgspec.UNSET if iops is None else iops,
+            max_total_bw_bps=msgspec.UNSET if bytes_per_second is None else bytes_per_second,
+        )
+        self._volumes.update(transaction, access, id, body)
         return self.show(transaction, access, id)
 
     def set_metadata(

@@ -8,7 +8,7 @@ from stratal.faces.evs.call import Call, Dialect, Endpoint, Mode, decoded, hex_i
 from stratal.faces.evs.faults import Fault, not_found
 from stratal.faces.evs.huawei.snapshots import Tags
 from stratal.faces.evs.huawei.volumes import gathered
-from stratal.faces.evs.machines import disks_of_server
+from stratal.faces.evs.machines import disks_of_server, server_uuid
 from stratal.faces.evs.volume import lists
 from stratal.faces.evs.volume.snapshots import Name, check_lengths
 from stratal.faces.evs.volume.wire import huawei_status
@@ -77,7 +77,7 @@ def create(transaction: Transaction, call: Call) -> dict[str, Any]:
         ids,
         project_id=call.access.project_id,
         name=body.name,
-        server_uuid=body.server_id,
+        server_uuid=server_uuid(transaction, call, body.server_id),
         tags=body.tags,
     )
     return {"snapshot_group_id": made.uuid}

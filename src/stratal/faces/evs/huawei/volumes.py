@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
@@ -23,18 +23,22 @@ from stratal.kernel.transaction import Transaction
 from stratal.storage.block import views
 from stratal.storage.block.jobs import Job, JobKind
 from stratal.storage.block.model import ATTACHMENT
-from stratal.storage.bs_volume.model import BS_VOLUME
+from stratal.storage.bs_volume.model import BS_VOLUME, MIB
 
 MOST_AT_ONCE: Final = 100
 _UNSET: Final = msgspec.UNSET
+
+
+Iops = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+Throughput = Annotated[int, msgspec.Meta(ge=0, le=2**20)]
 
 
 class DiskCreate(VolumeCreate, kw_only=True):
     count: int = 1
     tags: Metadata | None = None
     enterprise_project_id: str | None = None
-    iops: int | None = None
-    throughput: int | None = None
+    iops: Iops | None = None
+    throughput: Throughput | None = None
 
 
 class DiskUpdate(msgspec.Struct, kw_only=True):
@@ -44,8 +48,8 @@ class DiskUpdate(msgspec.Struct, kw_only=True):
 
 class Retype(msgspec.Struct, kw_only=True):
     new_type: str
-    iops: int | None = None
-    throughput: int | None = None
+    iops: Iops | None = None
+    throughput: Throughput | None = None
 
 
 class Tag(msgspec.Struct, kw_only=True):
@@ -70,8 +74,11 @@ def create(transaction: Transaction, call: Call) -> dict[str, Any]:
         return {"job_id": earlier.uuid, "volume_ids": [each.uuid for each in earlier.volumes]}
     if not 1 <= body.count <= MOST_AT_ONCE:
         raise Fault(400, f"count must be from 1 to {MOST_AT_ONCE}.", code="EVS.5400")
-    _check_speed(body.iops, body.throughput)
-    new = new_volume(transaction, call, body)
+    new = replace(
+        new_volume(transaction, call, body),
+        iops=body.iops,
+        bytes_per_second=bytes_of(body.throughput),
+    )
     wire.check_bytes(name=new.name, description=new.description)
     made = [
         volumes.create(
@@ -89,9 +96,9 @@ def create(transaction: Transaction, call: Call) -> dict[str, Any]:
     return {"job_id": job, "volume_ids": [each.uuid for each in made]}
 
 
-def _check_speed(iops: int | None, throughput: int | None) -> None:
-    if iops or throughput:
-        raise Fault(400, "The speed of a disk is that of its type here.", code="EVS.1020")
+def bytes_of(throughput: int | None) -> int | None:
+    """Huawei's MiB of a second."""
+    return None if throughput is None else throughput * MIB
 
 
 def _numbered(name: str | None, number: int, count: int) -> str | None:
@@ -189,7 +196,7 @@ def delete(transaction: Transaction, call: Call) -> dict[str, Any]:
     block = call.services.storage.block
     if not block.recycle_bin.put(transaction, call.access, id):
         block.volumes.delete(transaction, call.access, id, cascade=True)
-    return _job(transaction, call, JobKind.DELETE, id)
+    return job_of(transaction, call, JobKind.DELETE, id)
 
 
 def act(transaction: Transaction, call: Call) -> dict[str, Any]:
@@ -199,20 +206,23 @@ def act(transaction: Transaction, call: Call) -> dict[str, Any]:
     id = id_of(transaction, call)
     size = decoded(call.object["os-extend"], Extend, "os-extend").new_size
     call.services.storage.block.volumes.extend(transaction, call.access, id, size, attached=True)
-    return _job(transaction, call, JobKind.EXTEND, id)
+    return job_of(transaction, call, JobKind.EXTEND, id)
 
 
 def retype(transaction: Transaction, call: Call) -> dict[str, Any]:
     id = id_of(transaction, call)
     body = call.under("os-retype", Retype)
-    _check_speed(body.iops, body.throughput)
     type_ = type_named(transaction, call, body.new_type)
-    call.services.storage.block.volumes.retype(transaction, call.access, id, type_.id)
-    return _job(transaction, call, JobKind.RETYPE, id)
+    volumes = call.services.storage.block.volumes
+    volumes.retype(transaction, call.access, id, type_.id)
+    if body.iops is not None or body.throughput is not None:
+        volumes.set_speed(transaction, call.access, id, body.iops, bytes_of(body.throughput))
+    return job_of(transaction, call, JobKind.RETYPE, id)
 
 
-def _job(transaction: Transaction, call: Call, kind: JobKind, id: int) -> dict[str, Any]:
-    return {"job_id": call.services.storage.block.jobs.write_down(transaction, call.access, kind, [id])}
+def job_of(transaction: Transaction, call: Call, kind: JobKind, *ids: int) -> dict[str, Any]:
+    """The answer that names the job of what was asked for these volumes."""
+    return {"job_id": call.services.storage.block.jobs.write_down(transaction, call.access, kind, ids)}
 
 
 # -- jobs --------------------------------------------------------------------------------------------
@@ -311,6 +321,7 @@ ENDPOINTS: Final = (
         _row("POST", f"/{version}/cloudvolumes/{{id}}/action", act, "extend", 202)
         for version in ("v2.1", "v2")
     ),
+    _row("GET", _DISK, list_detail, "list"),
     _row("GET", f"{_DISK}/detail", list_detail, "list"),
     _row("GET", f"{_DISK}/tags", all_tags, "list"),
     _row("GET", f"{_DISK}/{{id}}", show, "show"),
@@ -331,4 +342,5 @@ ENDPOINTS: Final = (
     ),
     _row("POST", "/v2/volumes/{id}/retype", retype, "retype", 202),
     _row("GET", "/v1/jobs/{id}", show_job, "show"),
+    _row("GET", "/v1/volumes/{id}", show, "show"),
 )

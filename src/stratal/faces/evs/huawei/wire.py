@@ -8,6 +8,7 @@ from stratal.faces.evs.faults import Fault
 from stratal.faces.evs.volume import wire
 from stratal.faces.evs.volume.wire import Owners, huawei_status
 from stratal.storage.block.views import SnapshotView, VolumeView
+from stratal.storage.bs_volume.model import MIB
 
 _LONGEST_BYTES: Final = 255
 
@@ -54,6 +55,12 @@ def volume(call: Call, found: VolumeView, owners: Owners) -> dict[str, Any]:
         "user_id": owners.user(found.user_id) or "",
         "service_type": "EVS",
         "serial_number": found.serial,
+        "iops": {"frozened": False, "id": found.uuid, "total_val": found.max_total_iops},
+        "throughput": {
+            "frozened": False,
+            "id": found.uuid,
+            "total_val": found.max_total_bw_bps // MIB,
+        },
         "wwn": "",
         "enterprise_project_id": "0",
         "created_at": stamp(found.created_at),
