@@ -1,5 +1,7 @@
-"""Asking for a look at machines that did something by themselves. Owned by `guests`, told by the reconciler of
-machines what it is looking at."""
+"""Asking for a look at machines that did something by themselves.
+
+Owned by `guests`; the reconciler of machines says what it is looking at.
+"""
 
 import queue
 import threading
@@ -24,8 +26,9 @@ _PAUSE_SECONDS = 1.0
 
 
 class Watcher:
-    """Listens to a hypervisor, from the first look at a machine on: a host without guests needs none. A thread
-    of its own writes, since listeners return at once.
+    """Listens to a hypervisor, from the first look at a machine on: a host without guests needs none.
+
+    A thread of its own writes, since listeners return at once.
     """
 
     def __init__(self, hypervisor: Hypervisor, database: Database) -> None:
@@ -42,8 +45,8 @@ class Watcher:
 
     @contextmanager
     def look(self, machine: MachineId) -> Generator[None]:
-        """A look at a machine. What its state does meanwhile asks for another look at the end of this one, and
-        not even then if it is `known`: most of it is what the look itself did.
+        """A look at a machine. When its state changes meanwhile, another look is asked for at the end of this
+        one, unless that is `known` by then: most of it is what the look itself did.
         """
         self._begin()
         with self._lock:
@@ -80,10 +83,11 @@ class Watcher:
             self._thread.start()
 
     def _hear(self, event: MachineEvent) -> None:
-        with self._lock:
-            if event.what is Happening.STATE and event.machine in self._looked_at:
-                self._looked_at[event.machine] = True
-                return
+        if event.what is Happening.STATE and event.machine is not None:
+            with self._lock:
+                if event.machine in self._looked_at:
+                    self._looked_at[event.machine] = True
+                    return
         self._heard.put(event)
 
     def _run(self) -> None:
