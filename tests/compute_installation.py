@@ -21,7 +21,17 @@ from storage_installation import (
 from stratal.cluster import KINDS as CLUSTER_KINDS
 from stratal.cluster import Cluster
 from stratal.compute import KINDS as COMPUTE_KINDS
-from stratal.compute import Compute, Guests, Places, Timing, VirtualMachineClone, guests_of, ports_of, use_of
+from stratal.compute import (
+    Compute,
+    Guests,
+    Places,
+    Timing,
+    VirtualMachineClone,
+    guests_of,
+    kept_disk_of,
+    ports_of,
+    use_of,
+)
 from stratal.compute.drivers.contract import Hypervisor
 from stratal.compute.drivers.simulated import SimulatedHypervisor, World
 from stratal.identity import KINDS as IDENTITY_KINDS
@@ -177,6 +187,7 @@ def running(
         default_driver=next(iter(outside.backends)),
         images=ImageSettings(spool=Path("/nonexistent")),
         use_of=use_of,
+        kept_disk_of=kept_disk_of,
     )
     cluster = Cluster(catalogue, node_name="here")
 

@@ -8,6 +8,7 @@ from stratal.compute.compute import KINDS, Compute
 from stratal.compute.guests.defining import Places
 from stratal.compute.guests.guests import Guests
 from stratal.compute.guests_of import guests_of, ports_of
+from stratal.compute.kept_disk import kept_disk_of
 from stratal.compute.use import use_of
 from stratal.compute.virtual_machine.bodies import VerifyGraphicsPassword, VirtualMachineClone
 from stratal.compute.virtual_machine.reconcile import Timing, VirtualMachineReconciler
@@ -22,6 +23,7 @@ __all__ = [
     "VirtualMachineClone",
     "VirtualMachineReconciler",
     "guests_of",
+    "kept_disk_of",
     "ports_of",
     "use_of",
 ]

@@ -92,6 +92,7 @@ class Server:
                 max_bytes=settings.storage.image_max_bytes,
             ),
             use_of=compute.use_of,
+            kept_disk_of=compute.kept_disk_of,
             project_changed=lambda tx, project_id: work.ask(tx, "project", project_id),
         )
         self._stack.callback(self.storage.close)

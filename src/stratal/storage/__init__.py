@@ -27,6 +27,7 @@ from stratal.storage.storage import KINDS, Storage
 from stratal.storage.tree.view import VolumeTree
 from stratal.storage.vm_image.download import Download, DownloadFormat
 from stratal.storage.vm_image.images import ImageSettings
+from stratal.storage.vm_image.kept_disk import KeptDisk, KeptDiskOf
 from stratal.storage.vm_image.repetition import Repetition
 from stratal.storage.vm_image.upload import Piece, Upload
 
@@ -47,6 +48,8 @@ __all__ = [
     "ImageSettings",
     "Iops",
     "Keeper",
+    "KeptDisk",
+    "KeptDiskOf",
     "LayerBusy",
     "Lender",
     "Location",

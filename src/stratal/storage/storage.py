@@ -45,6 +45,7 @@ from stratal.storage.tree.remaking import remake
 from stratal.storage.tree.view import TreeView
 from stratal.storage.vm_image.images import ImageSettings, VmImages
 from stratal.storage.vm_image.importing import Imports
+from stratal.storage.vm_image.kept_disk import KeptDiskOf, no_machines
 from stratal.storage.vm_image.model import VM_IMAGE
 
 log: Any = get_logger(__name__)
@@ -61,7 +62,8 @@ class Storage:
 
     `backends` are the drivers that this process has, by name; `default_driver` is the one for policies that
     name none; `images` says where images come from and how large they may be; `use_of` tells who has a
-    volume open; `project_changed` is told when a project uses more or less storage.
+    volume open, `kept_disk_of` which disks are in snapshots of machines; `project_changed` is told when a
+    project uses more or less storage.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Storage:
         default_driver: str,
         images: ImageSettings,
         use_of: UseOf = detached,
+        kept_disk_of: KeptDiskOf = no_machines,
         project_changed: ProjectChanged = nobody_counts,
     ) -> None:
         use_of = with_attachments(use_of)
@@ -98,6 +101,7 @@ class Storage:
             places=self.places,
             background=self.background,
             foreign=foreign,
+            kept_disk_of=kept_disk_of,
         )
         self.block = Block(
             catalogue,

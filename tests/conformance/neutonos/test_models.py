@@ -68,6 +68,10 @@ ADDED: dict[str, str] = {
         f"VmNic.create.{name}": "the update has it, and the spec: why not from the start"
         for name in ("in_bw_kbps", "out_bw_kbps")
     },
+    **{
+        f"VmImage.create.{name}": "the spec says that images are made of snapshots, and no body did"
+        for name in ("vm_snap_id", "vm_disk_snap_id")
+    },
     "VmNic.update.ip_address": "an interface that changes its network needs another one, or none",
     "VmCdRom.create.boot_order": "the spec has it, and nothing else could set it",
     **{

@@ -2374,6 +2374,20 @@ def upgrade() -> None:
             sqlite_where=sa.text("deleted_at IS NULL"),
             postgresql_where=sa.text("deleted_at IS NULL"),
         )
+        batch_op.create_index(
+            "ix_vm_image_spec_vm_snap_id_created_at",
+            ["vm_snap_id", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_vm_image_spec_vm_snap_id_name",
+            ["vm_snap_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
 
     op.create_table(
         "vm_migration_job_spec",
@@ -4049,6 +4063,16 @@ def downgrade() -> None:
 
     op.drop_table("vm_migration_job_spec")
     with op.batch_alter_table("vm_image_spec", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_vm_image_spec_vm_snap_id_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vm_image_spec_vm_snap_id_created_at",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
         batch_op.drop_index(
             "ix_vm_image_spec_project_id_name",
             sqlite_where=sa.text("deleted_at IS NULL"),

@@ -19,6 +19,7 @@ from stratal.storage.places import Places
 from stratal.storage.tree.disks import Disks
 from stratal.storage.vm_image.download import Downloads
 from stratal.storage.vm_image.intake import Intake
+from stratal.storage.vm_image.kept_disk import KeptDiskOf
 from stratal.storage.vm_image.model import VM_IMAGE
 from stratal.storage.vm_image.reconcile import VmImageReconciler
 from stratal.storage.vm_image.service import VmImageService
@@ -50,10 +51,11 @@ class VmImages:
         places: Places,
         background: Background,
         foreign: ForeignImages,
+        kept_disk_of: KeptDiskOf,
     ) -> None:
         self._database = database
         spool, imports = Spool(settings.spool), foreign.imports
-        self.service = VmImageService(catalogue, database, disks, spool, foreign)
+        self.service = VmImageService(catalogue, database, disks, spool, foreign, kept_disk_of)
         self.intake = Intake(database, self.service, spool, imports, max_bytes=settings.max_bytes)
         self.downloads = Downloads(database, self.service, places)
         self.reconciler = VmImageReconciler(self.service, disks, self.intake, spool, background)

@@ -69,7 +69,9 @@ class VmImageSpec(TenantSpec, kw_only=True, omit_defaults=True):
     bs_snap_id: Annotated[
         int | None, msgspec.Meta(description="The volume snapshot that it was made of, which may be gone.")
     ] = None
-    vm_snap_id: Annotated[int | None, msgspec.Meta(description="The snapshot that it was made of.")] = None
+    vm_snap_id: Annotated[
+        int | None, msgspec.Meta(description="The snapshot of a machine that it was made of.")
+    ] = None
 
 
 class VmImageStatus(Status, kw_only=True, omit_defaults=True):
@@ -122,6 +124,13 @@ class VmImageCreate(CreateSpec, kw_only=True, forbid_unknown_fields=True):
     bs_policy_id: Id | msgspec.UnsetType = msgspec.UNSET
     shared: Shared = False
     bs_snap_id: Annotated[Id, msgspec.Meta(description="Make it of this volume snapshot.")] | None = None
+    vm_snap_id: (
+        Annotated[Id, msgspec.Meta(description="Make it of the boot disk in this snapshot of a machine.")]
+        | None
+    ) = None
+    vm_disk_snap_id: (
+        Annotated[Id, msgspec.Meta(description="Make it of this disk in a snapshot of a machine.")] | None
+    ) = None
     path: ImportPath | None = None
     rbd_image: RbdImage | None = None
     in_place: InPlace = False
@@ -145,6 +154,7 @@ VM_IMAGE = Kind(
         Reference(field="os_release_id", kind="os_release"),
         Reference(field="bs_policy_id", kind="bs_policy"),
         Reference(field="bs_snap_id", kind="bs_snap", weak=True),
+        Reference(field="vm_snap_id", kind="vm_snap", weak=True),
     ),
     shared_by="shared",
 )

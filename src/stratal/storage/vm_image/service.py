@@ -26,6 +26,7 @@ from stratal.storage.tree import rows
 from stratal.storage.tree.disks import Disks
 from stratal.storage.tree.rows import name_of
 from stratal.storage.vm_image.errors import NoUploadDue, UploadBusy
+from stratal.storage.vm_image.kept_disk import KeptDiskOf
 from stratal.storage.vm_image.model import (
     VM_IMAGE,
     ImageType,
@@ -39,6 +40,7 @@ from stratal.storage.vm_image.spool import Spool
 
 Image = Resource[VmImageSpec, VmImageStatus]
 
+_SOURCES = ("bs_snap_id", "vm_snap_id", "vm_disk_snap_id", "path", "rbd_image")
 _NOTHING_ARRIVED = msgspec.structs.asdict(VmImagePrivate())
 
 
@@ -60,10 +62,12 @@ class VmImageService(ResourceService[VmImageSpec, VmImageStatus]):
         disks: Disks,
         spool: Spool,
         foreign: ForeignImages,
+        kept_disk_of: KeptDiskOf,
     ) -> None:
         super().__init__(VM_IMAGE, catalogue)
         self._database = database
         self._foreign = foreign
+        self._kept_disk_of = kept_disk_of
         self._disks = disks
         self._spool = spool
         self._policies = Store(BS_POLICY)
@@ -107,6 +111,7 @@ class VmImageService(ResourceService[VmImageSpec, VmImageStatus]):
         return _Found(**msgspec.structs.asdict(body), found=found)
 
     def create(self, transaction: Transaction, access: Access, body: VmImageCreate) -> Image:
+        body = self._of_kept_disk(transaction, access, body)
         image = super().create(transaction, access, body)
         name = name_of(NameKind.IMAGE, image.id)
         if body.bs_snap_id is not None:
@@ -145,7 +150,7 @@ class VmImageService(ResourceService[VmImageSpec, VmImageStatus]):
             "bs_policy_id": policy_id,
             "shared": body.shared,
             "bs_snap_id": body.bs_snap_id,
-            "vm_snap_id": None,
+            "vm_snap_id": body.vm_snap_id,
             **_NOTHING_ARRIVED,
             "import_path": body.path or "",
             "in_place": body.in_place,
@@ -282,6 +287,32 @@ class VmImageService(ResourceService[VmImageSpec, VmImageStatus]):
             )
         return first[0].id
 
+    def _of_kept_disk(self, transaction: Transaction, access: Access, body: VmImageCreate) -> VmImageCreate:
+        """A body that names a disk in a snapshot of a machine names that of its volume from here on."""
+        if body.vm_snap_id is None and body.vm_disk_snap_id is None:
+            return body
+        field = "vm_snap_id" if body.vm_disk_snap_id is None else "vm_disk_snap_id"
+        kept = self._kept_disk_of(transaction, body.vm_snap_id, body.vm_disk_snap_id)
+        named = getattr(body, field)
+        unknown = Invalid(field=f"spec.{field}", reason=f"there is no {field.removesuffix('_id')} {named}")
+        if kept is None:
+            if body.vm_disk_snap_id is None:
+                self._check_references(transaction, access, {"vm_snap_id": body.vm_snap_id})
+                raise Invalid(field="spec.vm_snap_id", reason=f"vm_snap {body.vm_snap_id} has no disk")
+            raise unknown
+        try:
+            self._check_references(transaction, access, {"vm_snap_id": kept.vm_snap_id})
+        except Invalid:
+            raise unknown from None
+        if body.vm_snap_id not in (None, kept.vm_snap_id):
+            raise Invalid(
+                field="spec.vm_disk_snap_id",
+                reason=f"vm_disk_snap {named} is not in vm_snap {body.vm_snap_id}",
+            )
+        return msgspec.structs.replace(
+            body, bs_snap_id=kept.bs_snap_id, vm_snap_id=kept.vm_snap_id, vm_disk_snap_id=None
+        )
+
     def _policy_of_snapshot(self, transaction: Transaction, access: Access, body: VmImageCreate) -> int:
         self._check_references(transaction, access, {"bs_snap_id": body.bs_snap_id})
         snapshot = Store(self.catalogue["bs_snap"]).hold(transaction, body.bs_snap_id or 0)
@@ -314,14 +345,14 @@ def _check_type(type: ImageType, format: ImageFormat) -> None:
 
 
 def _check_sources(body: VmImageCreate) -> None:
-    named = [field for field in ("bs_snap_id", "path", "rbd_image") if getattr(body, field) is not None]
-    if len(named) > 1:
+    named = [field for field in _SOURCES if getattr(body, field) is not None]
+    if len(named) > 1 and named != ["vm_snap_id", "vm_disk_snap_id"]:
         raise Invalid(field=f"spec.{named[1]}", reason=f"cannot be given together with {named[0]}")
     if body.in_place and body.path is None and body.rbd_image is None:
         raise Invalid(field="spec.in_place", reason="needs a path or an rbd_image")
     if body.rbd_image is not None and _format(body) not in (ImageFormat.RAW, ImageFormat.ISO):
         raise Invalid(field="spec.format", reason="an RBD image is raw")
-    if body.bs_snap_id is not None or body.rbd_image is not None or body.in_place:
+    if body.in_place or (named and named != ["path"]):
         for field in ("size_byte", "checksum"):
             if getattr(body, field):
                 raise Invalid(field=f"spec.{field}", reason="is for what is uploaded or copied")
