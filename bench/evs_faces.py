@@ -12,7 +12,7 @@ from tests.running_server import RunningServer
 
 NATIVE, EVS = "NeutonOS face", "EVS face"
 VOLUMES = 1000
-POLL_SECONDS = 0.01
+POLL_SECONDS = 0.05
 _GIB_MB = 1024
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from stratal.kernel.access import Access, Reach
+from stratal.kernel.access import Access
 from stratal.kernel.errors import Conflict, NotFound
 from stratal.kernel.transaction import Transaction
 from stratal.storage.block.group_rows import audit
@@ -29,7 +29,9 @@ class GroupType:
 
 class GroupTypes:
     def all(self, transaction: Transaction, access: Access) -> list[GroupType]:
-        where = [] if access.reach is Reach.ALL else [GROUP_TYPE.c.is_public.is_(True)]
+        # whoever may read catalogues reaches all of them: what is private is the administrators'
+        sees_all = "system_admin" in access.roles
+        where = [] if sees_all else [GROUP_TYPE.c.is_public.is_(True)]
         statement = select(GROUP_TYPE).where(*where).order_by(GROUP_TYPE.c.created_at.desc())
         return [GroupType(**row) for row in transaction.execute(statement).mappings()]
 

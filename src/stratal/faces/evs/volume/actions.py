@@ -155,9 +155,13 @@ def extend(transaction: Transaction, call: Call, arguments: Any) -> None:
 
 def revert(transaction: Transaction, call: Call, arguments: Any) -> None:
     body = decoded(arguments, Revert, "revert")
+    block = call.services.storage.block
     id = _id(transaction, call)
+    # in this order, and with the caller's rights: ids of others are ids of nothing
+    block.volumes.show(transaction, call.access, id, lock=True)
     snapshot_id = call.id_of(transaction, BS_SNAP, body.snapshot_id, "Snapshot")
-    call.services.storage.block.volumes.revert(transaction, call.access, id, snapshot_id, latest_only=True)
+    block.snapshots.show(transaction, call.access, snapshot_id)
+    block.volumes.revert(transaction, call.access, id, snapshot_id, latest_only=True)
 
 
 def retype(transaction: Transaction, call: Call, arguments: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from stratal.faces.evs.call import Call, Endpoint, Mode
-from stratal.faces.evs.faults import Fault, bad_request, not_found
+from stratal.faces.evs.faults import bad_request, not_found
 from stratal.faces.evs.volume import lists
 from stratal.identity.project.model import PROJECT, ProjectUpdate
 from stratal.kernel.kind import Profile
@@ -33,10 +33,10 @@ class QuotaSet(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 def _target(transaction: Transaction, call: Call) -> int:
-    """The project that a quota is of: one's own, or for administrators any."""
+    """The project that a quota is of: one's own, or for administrators any. Others are not there."""
     id = call.id_of(transaction, PROJECT, call.parts["id"], "Project")
     if id != call.access.project_id and "system_admin" not in call.access.roles:
-        raise Fault(403, "Policy doesn't allow volume_extension:quotas:show to be performed.")
+        raise not_found("Project", call.parts["id"])
     return id
 
 

@@ -1,5 +1,6 @@
 """Volume types with extra specs and access."""
 
+from contextlib import suppress
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -8,6 +9,7 @@ from stratal.faces.evs.call import Call, Endpoint, Mode, decoded, hex_id
 from stratal.faces.evs.faults import Fault, bad_request, not_found
 from stratal.faces.evs.volume import lists
 from stratal.identity.project.model import PROJECT
+from stratal.kernel.errors import NotFound
 from stratal.kernel.kind import Profile
 from stratal.kernel.transaction import Transaction
 from stratal.kernel.uuids import id_of_uuid, uuids_of
@@ -46,7 +48,10 @@ def type_named(transaction: Transaction, call: Call, text: str) -> VolumeType:
     """A type by its id or its name. Raises the 404 of a type that the caller may not use."""
     types = call.services.storage.block.types
     id = id_of_uuid(transaction, BS_POLICY, text)
-    found = None if id is None else types.show(transaction, call.access, id)
+    found = None
+    if id is not None:
+        with suppress(NotFound):  # a private one is to be found as little as one that there is not
+            found = types.show(transaction, call.access, id)
     found = found or types.named(transaction, call.access, text)
     if found is None:
         raise Fault(404, f"Volume type with name {text:.255} could not be found.", code="EVS.1020")
