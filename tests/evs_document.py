@@ -28,6 +28,38 @@ def _shape(method: str, path: str) -> str:
 SERVED = {_shape(endpoint.method, endpoint.path.rstrip("/") or "/") for endpoint in ENDPOINTS}
 
 
+_BACKUPS = "there are no backups yet: they come with the protection engine"
+_GROUPS = "left behind by Cinder for `groups` and `group_snapshots`, which are served"
+_NO_CLUSTER = "there is no cluster of volume services that could be disabled"
+_SCHEDULES = "snapshots on a schedule come with the protection engine"
+_ONE_SITE = "nothing is replicated to another site"
+#: why a call is not served, by the first pattern that is found in it
+REASONS = (
+    (r"/backups", _BACKUPS),
+    (r"/cgsnapshots|/consistencygroups", _GROUPS),
+    (r"/clusters/", _NO_CLUSTER),
+    (r"manageable_snapshots|os-snapshot-manage", "a snapshot is a layer of its own volume's graph"),
+    (r"PUT /v3/os-hosts", "a service is disabled by `os-services`"),
+    (r"/os-hosts/\{id\}", "what a host has by project is in quotas and pools"),
+    (r"failover_host|freeze|thaw", _ONE_SITE),
+    (r"get-log|set-log", "the level of the log is a setting of the server"),
+    (r"workers/cleanup", "nothing is left behind that would have to be cleaned up"),
+    (r"os-extend_volume_completion|os-reimage", "came after 3.66"),
+    (r"os-initialize_connection|os-terminate_connection", "how machines elsewhere reach data is not told"),
+    (r"os-migrate_volume", "volumes are not moved between places"),
+    (r"os-unmanage", "the layers of a volume mean nothing without their graph"),
+    (r"snapshot-policies", _SCHEDULES),
+    (r"change-charge-mode|unsubscribe", "nothing is charged for"),
+    (r"os-vendor-replication", _ONE_SITE),
+    (r"internal-info", "no disk is loaded lazily: its data is there at once, shared"),
+)
+
+
+def reason(call: str) -> str:
+    """Why a call is not served."""
+    return next(why for pattern, why in REASONS if re.search(pattern, call))
+
+
 def is_served(call: str) -> bool:
     method, path = call.split(" ")
     return _shape(method, path) in SERVED | {_shape("GET", "/{version}")} or _is_version(method, path)
@@ -43,7 +75,7 @@ def calls() -> dict[str, list[str]]:
 
 def _table(head: str, rows: list[tuple[str, bool]]) -> str:
     lines = [f"| {head} | served |", "|---|---|"]
-    lines += [f"| `{row}` | {'yes' if served else 'no'} |" for row, served in rows]
+    lines += [f"| `{row}` | {'yes' if served else f'no: {reason(row)}'} |" for row, served in rows]
     return "\n".join(lines)
 
 

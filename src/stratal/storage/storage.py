@@ -111,6 +111,7 @@ class Storage:
             self.bs_snaps,
             self.quota,
             self.images.service,
+            foreign,
         )
         self.trees = TreeView(self.bs_volumes, self.background)
         self.reconcilers: list[AnyReconciler] = [

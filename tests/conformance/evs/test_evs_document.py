@@ -21,6 +21,12 @@ def test_the_document_has_each_call_and_its_status() -> None:
     assert tables.strip() == evs_document.tables().strip()
 
 
+def test_each_call_that_is_not_served_has_a_reason() -> None:
+    rows = [line for line in evs_document.tables().splitlines() if "| no" in line]
+    assert rows
+    assert all(len(row.rpartition("| no: ")[2]) > 10 for row in rows)
+
+
 def test_every_call_that_is_served_answers_in_its_dialect(cloud: Cloud) -> None:
     """With ids of nothing and no body: never a page of HTML, never an unexpected error."""
     for endpoint in ENDPOINTS:

@@ -8,6 +8,7 @@ from stratal.storage.block.attachments import Attachments
 from stratal.storage.block.groups import Groups
 from stratal.storage.block.jobs import Jobs
 from stratal.storage.block.limits import LimitService
+from stratal.storage.block.managing import Managing
 from stratal.storage.block.messages import Messages
 from stratal.storage.block.qos import Qos
 from stratal.storage.block.recycling import RecycleBin
@@ -20,6 +21,7 @@ from stratal.storage.bs_policy.service import BsPolicyService
 from stratal.storage.bs_snap.service import BsSnapService
 from stratal.storage.bs_volume.quota import Quota
 from stratal.storage.bs_volume.service import BsVolumeService
+from stratal.storage.foreign import ForeignImages
 from stratal.storage.vm_image.service import VmImageService
 
 
@@ -35,6 +37,7 @@ class Block:
         snapshots: BsSnapService,
         quota: Quota,
         images: VmImageService,
+        foreign: ForeignImages,
     ) -> None:
         self._database = database
         self.limits = LimitService(catalogue)
@@ -48,6 +51,7 @@ class Block:
         self.qos = Qos()
         self.messages = Messages()
         self.recycle_bin = RecycleBin(database, self.volumes)
+        self.managing = Managing(self.volumes, volumes, foreign)
         self.uploads = Uploads(self.volumes, images)
 
     @property

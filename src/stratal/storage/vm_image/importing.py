@@ -9,12 +9,22 @@ import os
 import stat
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from stratal.kernel.errors import Invalid
 
+MOST_FILES = 1000
 _FIELD = "spec.path"
 _STEP = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportableFile:
+    """A file that may be taken in."""
+
+    path: str
+    size_bytes: int
 
 
 class Imports:
@@ -41,6 +51,21 @@ class Imports:
             yield descriptor
         finally:
             os.close(descriptor)
+
+    def files(self) -> list[ImportableFile]:
+        """The regular files right in the directories, by path; at most `MOST_FILES`. Links are none."""
+        found: list[ImportableFile] = []
+        for directory in self._directories:
+            try:
+                with os.scandir(directory) as entries:
+                    for entry in entries:
+                        if entry.is_file(follow_symlinks=False):
+                            size = entry.stat(follow_symlinks=False).st_size
+                            found.append(ImportableFile(path=entry.path, size_bytes=size))
+            except OSError as error:
+                reason = f"{directory} cannot be read: {error.strerror}"
+                raise Invalid(field="storage.import_directories", reason=reason) from error
+        return sorted(found, key=lambda each: each.path)[:MOST_FILES]
 
     def _split(self, text: str) -> tuple[Path, tuple[str, ...]]:
         if not self._directories:
