@@ -1,6 +1,8 @@
 """What must be there after a life of machines was cut short, whatever runs them. Called by the suites."""
 
 import itertools
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from machine_deeds import CLUSTER, Deed, Machine, World
@@ -10,6 +12,8 @@ from sqlalchemy import select
 from compute_installation import ComputeInstallation
 from storage_installation import AnyResource, AnyService, eventually
 from stratal.compute.domain import MachineId
+from stratal.compute.drivers.contract import Hypervisor
+from stratal.compute.drivers.errors import MachineBusy
 from stratal.compute.guests.images import address_of
 from stratal.kernel.work import WORK
 
@@ -63,10 +67,9 @@ def _check_guests(here: ComputeInstallation) -> None:
         assert not guest.held
         assert guest.power_state == "running"
         # what a merge of the life before left in QEMU is brought to its end beside all else
-        eventually(lambda uuid=uuid: not hypervisor.jobs(uuid), 30.0)
+        sizes = eventually(lambda uuid=uuid: _sizes_in_peace(hypervisor, uuid), 30.0)
         disks = {disk.status.device: disk for disk in here.disks_of(machine.id)}
         assert set(guest.disks) == set(disks)
-        sizes = hypervisor.disk_sizes(uuid)
         for target, disk in disks.items():
             assert (disk.status.attached, disk.status.problem) == (True, None)
             assert disk.status.size_mb == disk.spec.size_mb
@@ -78,6 +81,15 @@ def _check_guests(here: ComputeInstallation) -> None:
         assert len(guest.cd_roms) == 1
         ports |= {nic.id for nic in nics}
     assert here.outside.network.survey().ports == ports
+
+
+def _sizes_in_peace(hypervisor: Hypervisor, machine: MachineId) -> Mapping[str, int] | None:
+    """The sizes of a guest's disks, while nothing is being merged under it."""
+    if hypervisor.jobs(machine):
+        return None
+    with suppress(MachineBusy):
+        return hypervisor.disk_sizes(machine)
+    return None
 
 
 def _uuid(machine: AnyResource) -> MachineId:

@@ -5,25 +5,34 @@ once its disk was seen; `due` whenever a look is taken, and for what it says `pr
 switch, and `switched`; `give_back` when the guest is seen to have ended.
 """
 
+import threading
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Final
 
 from sqlalchemy import select
 
 from stratal.kernel import work
 from stratal.kernel.errors import NotFound, StratalError
+from stratal.kernel.logs import get_logger
 from stratal.kernel.reconcile import Look
 from stratal.kernel.store import Store
 from stratal.kernel.transaction import Transaction
 from stratal.storage.background import Background
 from stratal.storage.drivers.contract import LayerDriver, LayerId, Location, OpenDisk
-from stratal.storage.drivers.errors import LayerBusy
+from stratal.storage.drivers.errors import LayerBusy, LayerNotFound
 from stratal.storage.layers import NameKind, State
 from stratal.storage.lending.lent import Keeper, Lent, Loan
 from stratal.storage.places import Places
 from stratal.storage.tree import rows
 from stratal.storage.tree.model import TREE
+
+log = get_logger(__name__)
+
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 10.0
+"""Seconds between two attempts to end merges of before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +129,7 @@ class Lender:
             loan = Loan(volume_id=volume_id, tree_id=tree_id, keeper=keeper, layers=layers)
             with self._lent.turn(tree_id):
                 self._lent.put(replace(loan, top=top, disk=disk))
-            self._finish_merges(driver, path, disk)
+            self._finish_merges(driver, volume_id, [placed.layer.id for placed in reversed(path)], disk)
             look.write(lambda tx: work.ask(tx, TREE.name, tree_id))
 
     def due(self, look: Look, volume_id: int, address: str) -> Overlay | None:
@@ -184,14 +193,24 @@ class Lender:
 
     # -- parts ---------------------------------------------------------------------------------------
 
-    def _finish_merges(self, driver: LayerDriver, path: list[rows.Placed], disk: OpenDisk) -> None:
-        """Merges of before this process that the guest went on with, or not."""
+    def _finish_merges(
+        self, driver: LayerDriver, volume_id: int, layers: list[LayerId], disk: OpenDisk, pause: float = 0.0
+    ) -> None:
+        """Merges of before this process that the guest went on with, or not. What can't be done yet, as one
+        of them waits for another, is tried again for as long as the guest has the volume open this way."""
 
         def finish() -> None:
-            for placed in reversed(path):
-                driver.settle(placed.layer.id, disk=disk).run()
+            loan = self._lent.of(volume_id)
+            if loan is None or loan.disk is not disk:
+                return
+            left = [layer for layer in layers if not _settled(driver, layer, disk)]
+            if left:
+                again = min(_LONGEST_PAUSE, max(_FIRST_PAUSE, pause * 2))
+                self._finish_merges(driver, volume_id, left, disk, again)
 
-        self._background.submit(finish)
+        later = threading.Timer(pause, self._background.submit, [finish])
+        later.daemon = True
+        later.start()
 
     def _driver(self, look: Look, tree_id: int) -> LayerDriver:
         tree = look.read(lambda tx: self._trees.get(tx, tree_id, labels=False))
@@ -206,6 +225,18 @@ class Lender:
         if not path or tree_id is None:
             raise NotFound(kind="bs_volume", id=volume_id)
         return path, tree_id
+
+
+def _settled(driver: LayerDriver, layer: LayerId, disk: OpenDisk) -> bool:
+    """Bring the merges into a layer to their end; whether that was done."""
+    try:
+        driver.settle(layer, disk=disk).run()
+    except LayerNotFound:  # it is yet to be made
+        return True
+    except StratalError as error:
+        log.info("merge_not_finished", layer=layer, error=str(error))
+        return False
+    return True
 
 
 def _snapshots_at(transaction: Transaction, layer: LayerId) -> frozenset[int]:
