@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -334,15 +334,19 @@ def why_not() -> str | None:
 
 
 @contextmanager
-def machine_server(environment: dict[str, str] | None = None) -> Generator[MachineServer]:
-    """A server that runs machines. The calling thread is in its network meanwhile."""
+def machine_server(
+    environment: dict[str, str] | None = None, *, apart: bool = True
+) -> Generator[MachineServer]:
+    """A server that runs machines. The calling thread is in its network meanwhile; not `apart` it has none
+    of its own, which does for machines without interfaces."""
     # Sockets lie in it, and their paths are short; dnsmasq reads in it as another user.
     directory = Path(tempfile.mkdtemp(prefix="svm-", dir="/tmp"))
     directory.chmod(0o755)
     server = MachineServer(directory, environment or {})
     try:
-        with own_network():
-            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        with own_network() if apart else nullcontext():
+            if apart:
+                subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
             try:
                 server.start()
                 yield server
