@@ -12,6 +12,8 @@ pytest := $(bin)/python -m pytest
 
 # .venv sees Debian's packages, but must not see a user's own.
 export PYTHONNOUSERSITE := 1
+# Every process of the tests would compile every module anew: ten seconds of CPU time in each check.
+unexport PYTHONDONTWRITEBYTECODE
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 # In CI everything is installed, so a test that is skipped there is one that nobody runs.

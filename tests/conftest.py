@@ -7,12 +7,18 @@ from typing import Any
 
 import pytest
 from _pytest.nodeid import coerce_node_id
+from hypothesis import settings
 
 import postgres
-from thoroughness import QUICK
+from thoroughness import QUICK, examples
 
 #: Set in CI, where everything is installed: there a skipped test is one that nobody runs.
 NO_SKIPS = os.environ.get("STRATAL_NO_SKIPS") == "1"
+
+if QUICK:  # for properties that do not say themselves how many examples they take
+    usual = settings()
+    settings.register_profile("quick", parent=usual, max_examples=examples(usual.max_examples))
+    settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """A running installation of the network domain, and short ways to ask it for things, as a face does."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -29,6 +28,7 @@ from stratal.kernel.work import WORK, Lease
 from stratal.network import KINDS, Network
 from stratal.network.drivers.contract import NetworkDriver
 from stratal.network.drivers.simulated import SimulatedHost, SimulatedNetwork
+from waiting import eventually
 
 ADMIN = Access(
     user_id=1,
@@ -115,15 +115,6 @@ class PluggingReconciler:
 class GuestService(ResourceService[GuestSpec, GuestStatus]):
     create_body = GuestCreate
     update_body = GuestUpdate
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """Wait until a condition holds; fail with an AssertionError when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < deadline, "it did not come to hold in time"
-        time.sleep(0.005)
-    return result
 
 
 @dataclass(kw_only=True)

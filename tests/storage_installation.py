@@ -33,6 +33,7 @@ from stratal.storage.drivers.simulated import Place, Script, SimulatedDriver
 from stratal.storage.layers import Layer, NameKind
 from stratal.storage.tree import rows
 from stratal.storage.tree.model import TREE
+from waiting import eventually
 
 ADMIN = Access(
     user_id=1,
@@ -58,15 +59,6 @@ SETTINGS = EngineSettings(
     backoff_cap=timedelta(milliseconds=200),
     poll=timedelta(seconds=0.5),
 )
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """Wait until a condition holds; fail with an AssertionError when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < deadline, "it did not come to hold in time"
-        time.sleep(0.005)
-    return result
 
 
 @dataclass(kw_only=True)

@@ -5,6 +5,7 @@ reconcile loop (`observe_reconcile`, `watch_queue`) and the database writer (`ob
 guests, disks and nodes are a different matter and live in operations/.
 """
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -62,7 +63,12 @@ class MetricsListener:
 
     def close(self) -> None:
         if self._thread.is_alive():
-            self._server.shutdown()
+            ending = threading.Thread(target=self._server.shutdown, name="metrics-end")
+            ending.start()
+            # the listener looks up twice a second, or when somebody calls
+            with contextlib.suppress(OSError):
+                socket.create_connection(self._server.socket.getsockname()[:2], timeout=1).close()
+            ending.join()
             self._thread.join()
             self._server.server_close()
 

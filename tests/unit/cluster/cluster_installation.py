@@ -1,7 +1,6 @@
 """A running installation of the cluster domain alone: a SQLite file, the services, and the engine."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -46,14 +45,6 @@ FACTS = HostFacts(
 )
 
 AnyResource = Resource[Any, Any]
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> None:
-    """Wait until a condition holds; fail with an AssertionError when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to hold in time"
-        time.sleep(0.01)
 
 
 @dataclass(kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from cluster_installation import ADMIN, AnyResource, Installation, eventually
+from cluster_installation import ADMIN, AnyResource, Installation
 
 from stratal.cluster import Cluster
 from stratal.kernel.actions import actions_of
@@ -12,6 +12,7 @@ from stratal.kernel.errors import Conflict, Invalid, NotFound
 from stratal.kernel.journal import AUDIT_LOG, AuditLog, AuditStatus
 from stratal.kernel.listing import ListRequest
 from stratal.kernel.records import RecordService
+from waiting import eventually
 
 
 @pytest.fixture

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from cluster_installation import ADMIN, FACTS, NODE_NAME, AnyResource, Installation, eventually
+from cluster_installation import ADMIN, FACTS, NODE_NAME, AnyResource, Installation
 
 from stratal.cluster import Cluster
 from stratal.cluster.node.host import read_host
 from stratal.kernel.errors import Conflict, Invalid
 from stratal.kernel.state import State
+from waiting import eventually
 
 
 def register(installation: Installation, name: str = NODE_NAME, admin_ip: str = "192.0.2.10") -> AnyResource:

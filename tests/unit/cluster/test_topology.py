@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from cluster_installation import ADMIN, Installation, eventually
+from cluster_installation import ADMIN, Installation
 
 from stratal.cluster import Cluster
 from stratal.kernel.errors import Conflict, Invalid, NotFound, PreconditionFailed
@@ -14,6 +14,7 @@ from stratal.kernel.listing import ListRequest
 from stratal.kernel.records import RecordService
 from stratal.kernel.service import ResourceService
 from stratal.kernel.state import State
+from waiting import eventually
 
 
 def active(installation: Installation, service: ResourceService[Any, Any], id: int) -> None:

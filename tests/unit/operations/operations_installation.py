@@ -1,7 +1,6 @@
 """A running installation of the operations domain, and of the cluster's kinds for it to label."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -55,14 +54,6 @@ class MovableClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.offset
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> None:
-    """Wait until a condition holds; fail with an AssertionError when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to hold in time"
-        time.sleep(0.01)
 
 
 @dataclass(kw_only=True)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from operations_installation import ADMIN, MEMBER, NEIGHBOUR, Installation, eventually
+from operations_installation import ADMIN, MEMBER, NEIGHBOUR, Installation
 
 from stratal.kernel.access import Access, Reach
 from stratal.kernel.errors import NotFound
@@ -12,6 +12,7 @@ from stratal.kernel.journal import EVENT, record_event
 from stratal.kernel.listing import ListRequest
 from stratal.kernel.transaction import Transaction
 from stratal.operations import Operations, SettingsUpdate
+from waiting import eventually
 
 
 def events(installation: Installation, access: Access, q: str | None = None) -> list[str]:

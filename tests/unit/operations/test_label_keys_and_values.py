@@ -2,11 +2,12 @@
 
 import msgspec
 import pytest
-from operations_installation import MEMBER, NEIGHBOUR, Installation, eventually
+from operations_installation import MEMBER, NEIGHBOUR, Installation
 
 from stratal.kernel.errors import Conflict, Invalid, NotFound
 from stratal.kernel.state import State
 from stratal.operations import Operations
+from waiting import eventually
 
 
 def test_a_key_counts_the_values_that_it_has(installation: Installation, operations: Operations) -> None:

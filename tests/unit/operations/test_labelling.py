@@ -10,7 +10,6 @@ from operations_installation import (
     NEIGHBOUR,
     AnyResource,
     Installation,
-    eventually,
 )
 
 from stratal.kernel.access import Reach
@@ -19,6 +18,7 @@ from stratal.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from stratal.kernel.journal import AuditStatus
 from stratal.kernel.listing import ListRequest
 from stratal.operations import Operations
+from waiting import eventually
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, settings
 from storage_machine import StorageMachine
 from stratal.storage import Backend
 from stratal.storage.drivers.simulated import Place, SimulatedDriver
+from thoroughness import QUICK
 
 
 class SimulatedStorage(StorageMachine):
@@ -29,5 +30,8 @@ class SimulatedStorage(StorageMachine):
 
 TestStorageOnSimulated = SimulatedStorage.TestCase
 TestStorageOnSimulated.settings = settings(
-    max_examples=8, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=2 if QUICK else 8,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
 )
