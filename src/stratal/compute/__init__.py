@@ -12,6 +12,7 @@ from stratal.compute.kept_disk import kept_disk_of
 from stratal.compute.use import use_of
 from stratal.compute.virtual_machine.bodies import VerifyGraphicsPassword, VirtualMachineClone
 from stratal.compute.virtual_machine.reconcile import Timing, VirtualMachineReconciler
+from stratal.compute.vm_snap.model import VmSnapMemory
 
 __all__ = [
     "KINDS",
@@ -22,6 +23,7 @@ __all__ = [
     "VerifyGraphicsPassword",
     "VirtualMachineClone",
     "VirtualMachineReconciler",
+    "VmSnapMemory",
     "guests_of",
     "kept_disk_of",
     "ports_of",

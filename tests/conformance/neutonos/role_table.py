@@ -149,6 +149,8 @@ def _rules() -> list[Rule]:
         if plural != "vm-scheduling-rules":
             add(f"PATCH /{plural}/{{id}}", own, 202, 403, 403, 202, 202, 403, 403, 401)
             add(f"PATCH /{plural}/{{id}}", foreign, 202, 403, 403, 404, 404, 403, 403, 401)
+    add("GET /vm-snaps/{id}/memory", own, 200, 403, 200, 200, 200, 200, 403, 401)
+    add("GET /vm-snaps/{id}/memory", foreign, 200, 403, 200, 404, 404, 404, 403, 401)
     for plural in ("vm-disks", "vm-nics", "vm-cd-roms", "vm-snaps"):
         add(f"POST /{plural}", foreign, 202, 403, 403, 400, 400, 403, 403, 401)
     # a rule is about machines of the token's own project, whoever asks

@@ -79,6 +79,8 @@ ADDED: dict[str, str] = {
         for name in ("name", "description", "vm_image_id", "boot_order")
     },
     "VmSnap.create.quiesce": "whether the guest's file systems are frozen around the moment",
+    "VmSnap.create.memory": "whether the guest's memory is kept as well",
+    "VirtualMachineRollback.memory": "whether the guest goes on from the memory that was kept",
     "Event.project_id": "who may see an event is decided by its project",
     "AuditLog.request_id": "finds the lines in the log, and the answer that the client got",
     "AuditLog.created_at": "every record has one; lists are ordered by it",

@@ -24,6 +24,7 @@ OPERATIONS = {
 BEYOND_THE_INDEX = {
     "GET /bs-volumes/{id}/tree": "the layers of a volume are what Stratal is about",
     "GET /vm-images/{id}/download": "what comes in can also get out",
+    "GET /vm-snaps/{id}/memory": "a snapshot's own representation has no field for its memory",
     "PATCH /vm-cd-roms/{id}": "insert and eject, beside creating and deleting a drive",
 }
 

@@ -39,7 +39,10 @@ LIFE: tuple[tuple[Deed, ...], ...] = (
     # a guest with no system gives devices back when it is reset
     (_machine("unplug", "web"), _machine("unplug_nic", "web"), _machine("reboot", "web")),
     (Deed(what="grow", name="web", disk=1),),
-    (_machine("snapshot", "s3", "web"),),
+    # memory of the running guest, which goes on from there
+    (_machine("keep", "m1", "web"),),
+    (_machine("resume", "web", "m1"),),
+    (_machine("drop", "m1"), _machine("snapshot", "s3", "web")),
     (_machine("clone", "copy", "s2"),),
     # merges under the running guest, below a layer that the clone needs and above it
     (_machine("drop", "s1"), _machine("drop", "s3")),
@@ -77,7 +80,7 @@ class World:
                 machines[deed.name] = Machine(running=False, disks=(_empty(), _empty()))
             case "clone":
                 machines[deed.name] = Machine(running=False, disks=snapshots[deed.of])
-            case "snapshot":
+            case "snapshot" | "keep":
                 snapshots[deed.name] = machines[deed.of].disks
             case "drop":
                 del snapshots[deed.name]
@@ -109,7 +112,7 @@ def _changed(machine: Machine, deed: Deed, snapshots: dict[str, tuple[str, ...]]
             disks.pop()
         case "plug_nic" | "unplug_nic":
             changes["nics"] = machine.nics + (1 if deed.what == "plug_nic" else -1)
-        case "rollback":
+        case "rollback" | "resume":
             kept = snapshots[deed.of]
             disks = [old.ljust(len(now), ".") for now, old in zip(disks, kept, strict=True)]
         case _:  # flatten, reboot

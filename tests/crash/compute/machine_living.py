@@ -49,6 +49,9 @@ class Living:
                 here.ask_for_copy(name=deed.name, vm_snap_id=called(here, here.moments, deed.of).id)
             case "snapshot":
                 here.create(here.moments, name=deed.name, vm_id=called(here, here.machines, deed.of).id)
+            case "keep":
+                machine = called(here, here.machines, deed.of)
+                here.create(here.moments, name=deed.name, vm_id=machine.id, memory=True)
             case "drop":
                 here.delete(here.moments, called(here, here.moments, deed.name).id)
             case "erase":
@@ -64,7 +67,7 @@ class Living:
                 here.act(here.machines, id, deed.what)
             case "stop" | "reboot":
                 here.act(here.machines, id, deed.what, force=True)
-            case "rollback":
+            case "rollback" | "resume":
                 here.act(here.machines, id, "rollback", vm_snap_id=called(here, here.moments, deed.of).id)
             case "write":
                 disk = here.disks_of(id)[deed.disk]

@@ -203,18 +203,27 @@ def flatten(vm: Machine, wait: WaitFlag = None, timeout: Timeout = None, json: J
 def rollback(
     vm: Machine,
     snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT", autocompletion=names(SNAPS))],
+    without_memory: Annotated[
+        bool,
+        typer.Option("--without-memory", help="Go back to the disks alone, where memory was kept too."),
+    ] = False,
     yes: Yes = False,
     wait: WaitFlag = None,
     timeout: Timeout = None,
     json: Json = False,
 ) -> None:
-    """Let a stopped machine be again what it was when a snapshot was taken."""
+    """Let a machine be again what it was when a snapshot was taken.
+
+    Where its memory was kept it runs on from there. Else it must be stopped, and stays so.
+    """
     from stratal.cli.client import verbs
+    from stratal.cli.client.kinds import JSON
     from stratal.cli.client.session import Session
 
     with Session() as session:
         id = session.find(MACHINES, vm)
-        spec = {"vm_snap_id": session.find(SNAPS, snapshot)}
+        spec: JSON = {"vm_snap_id": session.find(SNAPS, snapshot)}
+        spec |= {"memory": False} if without_memory else {}
         confirm(f"Throw away what {vm} is now, for what it was at {snapshot}?", yes)
         wait_ = wait_of(wait, timeout)
         verbs.act(session, MACHINES, id, "rollback", spec, wait_, json=json, doing="Rolling back")

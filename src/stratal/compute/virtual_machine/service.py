@@ -175,6 +175,7 @@ class VirtualMachineService(ResourceService[VirtualMachineSpec, VirtualMachineSt
         return spec
 
     def before_delete(self, transaction: Transaction, access: Access, resource: Machine) -> None:
+        self.store.mark(transaction, resource.id, {"resume_vm_snap_id": None})
         for snapshot in self._snaps.of_machine(transaction, resource.id):
             self._snaps.delete(transaction, access, snapshot.id)
         self._jobs.clean_up_machine(transaction, resource)

@@ -3,8 +3,8 @@
 import asyncio
 from http import HTTPStatus
 
-from stratal.compute import Compute, VerifyGraphicsPassword, VirtualMachineClone
-from stratal.faces.neutonos.endpoint import Answer, Call, Endpoint, writing
+from stratal.compute import Compute, VerifyGraphicsPassword, VirtualMachineClone, VmSnapMemory
+from stratal.faces.neutonos.endpoint import Answer, Call, Endpoint, reading, writing
 from stratal.faces.neutonos.resources import resource
 from stratal.faces.neutonos.wire import item, item_type
 from stratal.kernel.errors import Invalid
@@ -26,6 +26,9 @@ def compute_endpoints(compute: Compute) -> list[Endpoint]:
 
     def clone(transaction: Transaction, call: Call) -> Answer:
         return item(machines.clone(transaction, call.access, call.body))
+
+    def memory(transaction: Transaction, call: Call) -> Answer:
+        return snaps.memory_of(transaction, call.access, call.id)
 
     async def verify(call: Call) -> Answer:
         if not await asyncio.to_thread(machines.verify_password, call.access, call.id, call.body):
@@ -69,6 +72,17 @@ def compute_endpoints(compute: Compute) -> list[Endpoint]:
         *resource(jobs.nics, MACHINES),
         *resource(jobs.migrations, MACHINES),
         *resource(snaps, SNAPSHOTS),
+        Endpoint(
+            method="GET",
+            path="/vm-snaps/{id}/memory",
+            resource_type=snaps.kind.name,
+            profile=snaps.kind.profile,
+            verb="show",
+            summary="Show what became of the memory that a snapshot was to keep, and what it takes",
+            tag=SNAPSHOTS,
+            answer=VmSnapMemory,
+            run=reading(memory),
+        ),
         *resource(snaps.disks, SNAPSHOTS),
         *resource(snaps.nics, SNAPSHOTS),
         *resource(snaps.cd_roms, SNAPSHOTS),
