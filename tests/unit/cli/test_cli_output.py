@@ -31,6 +31,11 @@ def test_details_say_what_is_not_yet_as_it_shall_be(capsys: pytest.CaptureFixtur
     assert shown["problem"] == "-"
 
 
+def test_of_what_is_being_created_it_is_not_said_that_all_of_it_is_to_come() -> None:
+    state = {"state": "creating", "diff_fields": {"reconciling": ["size_mb"], "irreconcilable": []}}
+    assert output.state_of({"metadata": {"state": state}}) == "creating"
+
+
 def test_control_characters_of_a_description_do_not_reach_the_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

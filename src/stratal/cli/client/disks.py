@@ -32,13 +32,23 @@ def new_volume(session: Session, *, size: str | None, policy: str | None, image:
     return spec
 
 
-def boot_disk_snapshot(session: Session, machine_snapshot: int) -> int:
-    """The snapshot of the volume that a machine booted from, in a snapshot of the machine."""
+def kept_disk(session: Session, machine_snapshot: int, disk: str) -> int:
+    """A disk in a snapshot of a machine, by the name or the id that it has in the machine."""
     parts = list(session.items("vm-disk-snaps", query=f"spec.vm_snap_id:{machine_snapshot}"))
-    chosen = [each for each in parts if each["spec"].get("boot")] or parts[:1]
-    if not chosen:
-        raise BadArgument(reason="the machine had no disk when that snapshot was taken")
-    return int(chosen[0]["spec"]["bs_snap_id"])
+    named = [each for each in parts if disk in (each["metadata"]["name"], str(each["spec"]["vm_disk_id"]))]
+    if len(named) != 1:
+        there_are = ", ".join(str(each["metadata"]["name"]) for each in parts) or "none"
+        raise BadArgument(reason=f"no disk in that snapshot is called {disk}; there are: {there_are}")
+    return id_of(named[0])
+
+
+def going_along(session: Session, plural: str, ids: list[int]) -> str:
+    """What else goes with resources that are about to be deleted, for the question whether that is meant."""
+    if plural != "virtual-machines" or not ids:
+        return ""
+    query = f"spec.vm_id:({' '.join(str(id) for id in ids)})"
+    count = sum(1 for _ in session.items("vm-snaps", query=query))
+    return f" with {count} snapshot{'s' if count > 1 else ''}" if count else ""
 
 
 def volume_progress(session: Session) -> Progress:

@@ -193,7 +193,7 @@ def state_of(item: JSON) -> str:
     state: JSON = item["metadata"]["state"]
     differing: JSON = state.get("diff_fields") or {}
     words = [str(state["state"])]
-    if differing.get("reconciling"):
+    if differing.get("reconciling") and state["state"] != "creating":  # of what is new all of it is to come
         words.append(f"(not yet: {', '.join(differing['reconciling'])})")
     if differing.get("irreconcilable"):
         words.append(f"(later: {', '.join(differing['irreconcilable'])})")

@@ -119,7 +119,16 @@ def finish(
         output.print_json(item)
     else:
         print(f"{described(item)} {output.state_of(item)}")
+        say_what_waits(plural, item)
     return item
+
+
+def say_what_waits(plural: str, item: JSON) -> None:
+    """When that is for which a machine has to boot first."""
+    waiting_for: JSON = item["metadata"]["state"].get("diff_fields") or {}
+    if plural == "virtual-machines" and (later := waiting_for.get("irreconcilable")):
+        name = item["metadata"]["name"]
+        output.say(f"Once {name} is stopped and started, it has the new {', '.join(later)}.")
 
 
 def delete(

@@ -120,6 +120,10 @@ def create_from_snapshot(
         str | None,
         typer.Option(help="A snapshot of a machine: of its boot disk.", autocompletion=names("vm-snaps")),
     ] = None,
+    disk: Annotated[
+        str | None,
+        typer.Option(help="Of this disk of the machine instead.", autocompletion=names("vm-disks")),
+    ] = None,
     policy: Policy = None,
     shared: Shared = False,
     description: Description = "",
@@ -135,18 +139,16 @@ def create_from_snapshot(
 
     if (snapshot is None) == (vm_snapshot is None):
         raise BadArgument(reason="say either --snapshot or --vm-snapshot")
+    if disk is not None and vm_snapshot is None:
+        raise BadArgument(reason="--disk goes with --vm-snapshot")
+    spec: dict[str, object] = {"name": name, "description": description, "shared": shared}
     with Session() as session:
-        source = (
-            session.find(SNAPS, snapshot)
-            if snapshot is not None
-            else disks.boot_disk_snapshot(session, session.find("vm-snaps", vm_snapshot or ""))
-        )
-    spec: dict[str, object] = {
-        "name": name,
-        "description": description,
-        "shared": shared,
-        "bs_snap_id": source,
-    }
+        if vm_snapshot is None:
+            spec["bs_snap_id"] = session.find(SNAPS, snapshot or "")
+        else:
+            spec["vm_snap_id"] = id = session.find("vm-snaps", vm_snapshot)
+            if disk is not None:
+                spec["vm_disk_snap_id"] = disks.kept_disk(session, id, disk)
     _make(spec, policy, more, None, wait, timeout, json)
 
 

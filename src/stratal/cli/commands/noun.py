@@ -146,10 +146,11 @@ def _delete(app: typer.Typer, plural: str, one: str, columns: object) -> None:
 
 def delete_asked(plural: str, resources: Sequence[str], yes: bool, wait: Any, json: bool) -> None:
     """Delete what was named, once it is sure that it is meant."""
-    from stratal.cli.client import verbs
+    from stratal.cli.client import disks, verbs
     from stratal.cli.client.session import Session
 
     with Session() as session:
         ids = [session.find(plural, each) for each in resources]
-        confirm(f"Delete {', '.join(resources)} of {plural}?", yes)
+        along = "" if yes else disks.going_along(session, plural, ids)
+        confirm(f"Delete {', '.join(resources)} of {plural}{along}?", yes)
         verbs.delete(session, plural, ids, wait, json=json)

@@ -266,17 +266,26 @@ def set_console_password(
     password_file: Annotated[
         str | None, typer.Option(help="- for standard input. Default: a question.")
     ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Let it ask for none.")] = False,
+    wait: WaitFlag = None,
+    timeout: Timeout = None,
     json: Json = False,
 ) -> None:
-    """Let the screen of a machine ask for a password, of 8 characters at most."""
+    """Let the screen of a machine ask for a password, of 8 characters at most, or for none any more."""
     from stratal.cli.client import verbs
+    from stratal.cli.client.errors import BadArgument
+    from stratal.cli.client.kinds import JSON
     from stratal.cli.client.login import console_password
     from stratal.cli.client.session import Session
 
+    if remove and password_file is not None:
+        raise BadArgument(reason="say either --remove or --password-file")
     with Session() as session:
         id = session.find(MACHINES, vm)
-        spec = console_password(session.connection, password_file)
-        verbs.update(session, MACHINES, id, spec, wait_of(None, None), json=json)
+        spec: JSON = {"graphics_auth_enabled": False, "graphics_password": ""}
+        if not remove:
+            spec = console_password(session.connection, password_file)
+        verbs.update(session, MACHINES, id, spec, wait_of(wait, timeout), json=json)
 
 
 @app.command("tree")
@@ -313,5 +322,6 @@ def _each(
             if not json:
                 power = item["status"].get("power_state", "")
                 print(f"{verbs.described(item)} {output.state_of(item)} {power}".rstrip())
+                verbs.say_what_waits(MACHINES, item)
     if json:
         output.print_json(ended if len(ended) > 1 else ended[0])
