@@ -17,6 +17,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Table, Text, bindpara
 
 from stratal.kernel import work
 from stratal.kernel.columns import StringSliceColumn
+from stratal.kernel.prepared import Prepared
 from stratal.kernel.tables import METADATA
 from stratal.kernel.transaction import Transaction
 
@@ -78,9 +79,9 @@ Index("ix_machine_part_vm_id", MACHINE_PART.c.vm_id)
 
 _NAMES = tuple(field.name for field in fields(Part))
 _COLUMNS = [MACHINE_PART.c[name] for name in _NAMES]
-_OF_MACHINE = select(*_COLUMNS).where(MACHINE_PART.c.vm_id == bindparam("machine"))
-_ONE = select(*_COLUMNS).where(
-    MACHINE_PART.c.kind == bindparam("of"), MACHINE_PART.c.id == bindparam("wanted")
+_OF_MACHINE = Prepared(select(*_COLUMNS).where(MACHINE_PART.c.vm_id == bindparam("machine")))
+_ONE = Prepared(
+    select(*_COLUMNS).where(MACHINE_PART.c.kind == bindparam("of"), MACHINE_PART.c.id == bindparam("wanted"))
 )
 
 
@@ -106,13 +107,13 @@ def note(transaction: Transaction, vm_id: int, seen: Iterable[Part]) -> None:
 
 def of(transaction: Transaction, kind: PartKind, id: int) -> Part | None:
     """What was last seen of a part; None: its machine was not looked at since it came."""
-    row = transaction.execute(_ONE, {"of": kind.value, "wanted": id}).first()
-    return None if row is None else _part(row)
+    rows = transaction.rows(_ONE, {"of": kind.value, "wanted": id})
+    return _part(rows[0]) if rows else None
 
 
 def all_of(transaction: Transaction, vm_id: int) -> dict[tuple[PartKind, int], Part]:
     """What was last seen of all parts of a machine."""
-    found = [_part(row) for row in transaction.execute(_OF_MACHINE, {"machine": vm_id})]
+    found = [_part(row) for row in transaction.rows(_OF_MACHINE, {"machine": vm_id})]
     return {(part.kind, part.id): part for part in found}
 
 

@@ -38,6 +38,9 @@ RELEASE = Effect("engine.release")
 _SHORTEST_PAUSE = timedelta(milliseconds=10)
 """Between claims when rows are due that another process is just claiming."""
 
+_GATHER_SECONDS = 0.003
+"""While looks run, those that end within so short a time make room for one claim."""
+
 _PAUSE_AFTER_FAILURE = 1.0
 _LONGEST_MESSAGE = 2000
 
@@ -140,7 +143,9 @@ class Engine:
                 # the database is away: nothing can be claimed, and what runs will find out by itself
                 log.warning("engine_cannot_claim", error=str(error))
                 pause = _PAUSE_AFTER_FAILURE
-            self._wake.wait(min(pause, max(0.0, self._renew_at - time.monotonic())))
+            woken = self._wake.wait(min(pause, max(0.0, self._renew_at - time.monotonic())))
+            if woken and self._held and not self._stopping:
+                time.sleep(_GATHER_SECONDS)
 
     def _turn(self) -> float:
         """Renew, take back, claim. Returns the seconds that may pass until the next turn."""

@@ -213,7 +213,7 @@ class ResourceService(Generic[S, T]):
         new: Change | None,
     ) -> Resource[S, T]:
         """What was written is written down, and read again for the answer."""
-        resource = self.store.get(transaction, id)
+        resource = self.store.get(transaction, id, labels=action != "create")  # what is new has none
         if resource is None:
             raise NotFound(kind=self.kind.name, id=id)
         self._write_down(transaction, access, action, resource, old, new)
@@ -312,8 +312,7 @@ class ResourceService(Generic[S, T]):
         for kind, reference in self.catalogue.referrers(self.kind.name):
             if reference.weak:
                 continue
-            columns = kind.tables.spec.c
-            users = self._store_of(kind).count(transaction, columns[reference.field] == id)
+            users = self._store_of(kind).count_with_value(transaction, reference.field, id)
             if users:
                 raise Conflict(
                     reason=f"{users} {kind.name} still in {self.kind.name} {id}: delete or move them first"

@@ -73,6 +73,7 @@ class _Statements:
         self.many_locked = self.all.where(spec.c.id.in_(wanted)).order_by(spec.c.id).with_for_update(of=spec)
         self._spec = spec
         self._by: dict[str, Prepared] = {}
+        self._counts: dict[str, Prepared] = {}
         #: what writes, by the columns that it sets
         self._writing: dict[tuple[Insert | Update, tuple[str, ...]], Prepared] = {}
         self.change_spec = update(spec).where(spec.c.id == bindparam("wanted"))
@@ -95,6 +96,15 @@ class _Statements:
         if found is None:
             matching = self._spec.c[name] == bindparam("value", type_=self._spec.c[name].type)
             found = self._by[name] = Prepared(self.all.where(matching).order_by(self._spec.c.id))
+        return found
+
+    def count_with_value(self, name: str) -> Prepared:
+        """How many of those there are."""
+        found = self._counts.get(name)
+        if found is None:
+            matching = self._spec.c[name] == bindparam("value", type_=self._spec.c[name].type)
+            counted = select(func.count()).where(self._spec.c.deleted_at.is_(None), matching)
+            found = self._counts[name] = Prepared(counted)
         return found
 
 
@@ -148,6 +158,11 @@ class Store(Generic[S, T]):
         """Every resource with this value in a column of its spec, by their ids, without their labels."""
         rows = transaction.rows(self._statements.with_value(name), {"value": value})
         return [self._resource(row, []) for row in rows]
+
+    def count_with_value(self, transaction: Transaction, name: str, value: object) -> int:
+        """How many of those there are."""
+        [row] = transaction.rows(self._statements.count_with_value(name), {"value": value})
+        return int(row[0])
 
     def page(
         self,

@@ -1,5 +1,6 @@
 """Snapshots that keep the memory of a guest, and going on from them. All is simulated."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -213,10 +214,12 @@ def test_a_guest_whose_memory_does_not_load_boots_when_it_is_stopped_and_started
     kept = dict(here.world.memory_files)
     here.world.memory_files.clear()
     go_back(here, machine, moment)
+    hint = "stop it to let it boot instead"
     found = eventually(
-        lambda: (found := here.show(here.machines, machine.id)).status.problem and found, seconds=20
+        lambda: (
+            (seen := here.show(here.machines, machine.id)) and hint in (seen.status.problem or "") and seen
+        )
     )
-    assert "stop it to let it boot instead" in found.status.problem
     assert found.status.rollback_num == 0
     with pytest.raises(Conflict, match="is about to go on"):
         here.delete(here.moments, moment.id)
@@ -285,3 +288,35 @@ def test_memory_of_snapshots_that_are_no_more_is_removed_at_the_start(
     with running(sqlite_url, tmp_path, world=world):
         assert set(world.memory_files) == {kept}
         assert kept.name == f"{moment.id}.memory"
+
+
+def test_a_machine_takes_the_memory_of_its_snapshots_along(here: ComputeInstallation) -> None:
+    machine = a_running_machine(here)
+    here.moment(machine.id, memory=True)
+    here.remove(here.machines, machine.id)
+    assert here.world.memory_files == {}
+
+
+def test_a_machine_that_cannot_go_on_can_be_deleted(here: ComputeInstallation) -> None:
+    machine = a_running_machine(here)
+    moment = here.moment(machine.id, memory=True)
+    here.script.fail("start", does_not_start, times=10**6)
+    go_back(here, machine, moment)
+    eventually(lambda: "stop it" in (here.show(here.machines, machine.id).status.problem or ""))
+    here.remove(here.machines, machine.id)
+    assert here.world.memory_files == {}
+
+
+def test_an_instant_that_waited_while_devices_came_has_no_memory(here: ComputeInstallation) -> None:
+    machine = a_running_machine(here)
+    here.script.fail("snapshot", no_room, times=10**6)
+    asked = here.create(here.moments, name="late", vm_id=machine.id, memory=True)
+    eventually(lambda: here.show(here.machines, machine.id).status.problem)
+    with here.world.lock:  # plugged in since
+        held = here.world.machines[uuid_of(here, machine)]
+        held.cd_roms["sdz"] = replace(held.cd_roms["sda"], target="sdz")
+    here.script.clear()
+    moment = here.active(here.moments, asked.id)
+    assert memory_of(here, moment) == VmSnapMemory(
+        state=MemoryShown.LOST, problem="its guest has another sdz by now"
+    )

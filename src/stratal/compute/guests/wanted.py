@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, bindparam, or_, select
 
 from stratal.compute import children, parts
 from stratal.compute.cleanups import ThisNode
@@ -20,6 +20,7 @@ from stratal.compute.virtual_machine.model import (
 )
 from stratal.compute.vm_disk_snap.model import VM_DISK_SNAP
 from stratal.compute.vm_snap.model import VM_SNAP
+from stratal.kernel.prepared import Prepared
 from stratal.kernel.store import Resource, Store
 from stratal.kernel.transaction import Transaction
 from stratal.storage import VolumeFacts, volume_facts
@@ -81,13 +82,9 @@ def load(
     this_node: ThisNode,
 ) -> Wanted:
     """Read it all. The spec is read anew: the one of the look may be older than the parts."""
-    columns = VIRTUAL_MACHINE.tables.spec.c
-    names = VirtualMachinePrivate.__struct_fields__
-    row = transaction.execute(
-        select(columns.uuid, *(columns[name] for name in names)).where(columns.id == resource.id)
-    ).one()
+    [row] = transaction.rows(_PRIVATE, {"machine": resource.id})
     disks = children.disks(transaction, resource.id)
-    private = VirtualMachinePrivate(**dict(zip(names, row[1:], strict=True)))
+    private = VirtualMachinePrivate(**dict(zip(_PRIVATE_NAMES, row[1:], strict=True)))
     points, dropped = _points(transaction, resource.id)
     runs = resource.spec.power_state is WantedPower.RUNNING
     goes_back = runs and resource.spec.rollback_num != resource.status.rollback_num
@@ -110,7 +107,7 @@ def load(
         resume=private.resume_vm_snap_id if goes_back else None,
         noted=parts.all_of(transaction, resource.id),
         node_id=this_node(transaction),
-        snapshot_num=_SNAPSHOTS.count(transaction, VM_SNAP.tables.spec.c.vm_id == resource.id),
+        snapshot_num=_SNAPSHOTS.count_with_value(transaction, "vm_id", resource.id),
     )
 
 
@@ -137,20 +134,30 @@ def kept_disks(transaction: Transaction, vm_snap_id: int) -> dict[int, int]:
 
 def rollback_num(transaction: Transaction, vm_id: int) -> int:
     """How often the machine was to be rolled back until now."""
-    columns = VIRTUAL_MACHINE.tables.spec.c
-    return transaction.execute(select(columns.rollback_num).where(columns.id == vm_id)).scalar_one()
+    [row] = transaction.rows(_ROLLBACK_NUM, {"machine": vm_id})
+    return int(row.rollback_num)
 
 
 def _points(transaction: Transaction, vm_id: int) -> tuple[dict[int, Point], frozenset[int]]:
     """Those that are not made yet, and those that are being deleted and have memory."""
+    rows = transaction.rows(_POINTS, {"machine": vm_id})
+    points = {
+        row.id: Point(quiesce=row.quiesce, memory=row.state == MemoryState.PENDING.value)
+        for row in rows
+        if row.deletion_begin is None
+    }
+    return points, frozenset(row.id for row in rows if row.deletion_begin is not None)
+
+
+def _points_of_machine() -> Prepared:
     columns, state = VM_SNAP.tables.spec.c, MACHINE_MEMORY.c.state
-    statement = (
+    return Prepared(
         select(columns.id, columns.quiesce, columns.deletion_begin, state)
         .join_from(
             VM_SNAP.tables.spec, MACHINE_MEMORY, MACHINE_MEMORY.c.vm_snap_id == columns.id, isouter=True
         )
         .where(
-            columns.vm_id == vm_id,
+            columns.vm_id == bindparam("machine"),
             columns.deleted_at.is_(None),
             or_(
                 and_(columns.creation_finish.is_(None), columns.deletion_begin.is_(None)),
@@ -158,10 +165,12 @@ def _points(transaction: Transaction, vm_id: int) -> tuple[dict[int, Point], fro
             ),
         )
     )
-    rows = transaction.execute(statement).all()
-    points = {
-        row.id: Point(quiesce=row.quiesce, memory=row.state == MemoryState.PENDING.value)
-        for row in rows
-        if row.deletion_begin is None
-    }
-    return points, frozenset(row.id for row in rows if row.deletion_begin is not None)
+
+
+_SPEC = VIRTUAL_MACHINE.tables.spec.c
+_PRIVATE_NAMES = VirtualMachinePrivate.__struct_fields__
+_PRIVATE = Prepared(
+    select(_SPEC.uuid, *(_SPEC[name] for name in _PRIVATE_NAMES)).where(_SPEC.id == bindparam("machine"))
+)
+_ROLLBACK_NUM = Prepared(select(_SPEC.rollback_num).where(_SPEC.id == bindparam("machine")))
+_POINTS = _points_of_machine()
