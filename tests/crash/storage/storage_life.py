@@ -92,8 +92,11 @@ LIFE: tuple[tuple[Deed, ...], ...] = (
     (_other("flatten", "c"),),
     (_other("drop", "s3"), _other("drop", "c1")),
     (_create("b"), _snapshot("b1", "b"), _snapshot("b2", "b"), _rollback("b", "b1"), _other("drop", "b2")),
-    (_other("drop", "b1"), _other("erase", "c")),
-    (_other("erase", "b"),),
+    (_write("b", 0, "I"), _write("b", 1, "J"), _write("b", 2, "K"), _snapshot("b3", "b")),
+    # with nothing of its own, which is done another way
+    (_clone("f", "b3"), _other("flatten", "f")),
+    (_other("drop", "b1"), _other("erase", "c"), _other("drop", "b3")),
+    (_other("erase", "b"), _other("erase", "f")),
 )
 
 #: what matters where several layers lie in one object of the store: rollback to what was smaller, then a

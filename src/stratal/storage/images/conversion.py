@@ -53,10 +53,12 @@ def address(path: Path, format: ImageFormat) -> str:
 
 def confirm(path: Path, facts: ImageFacts, *, field: str = "image", keep: Sequence[int] = ()) -> None:
     """Have QEMU open the inspected image, and refuse it if QEMU sees something else than inspection did,
-    or finds its tables damaged. Reads no data.
+    or finds its tables damaged. Reads no data. Of a raw image it could see nothing else.
 
     Raises HostileImage, DamagedImage, tool.ToolUnavailable.
     """
+    if facts.format.qemu_driver == "raw":
+        return
     arguments = ["qemu-img", "info", "--output=json", "--", address(path, facts.format)]
     try:
         said = tool.run(arguments, deadline_seconds=_INFO_SECONDS, limits=_INFO_LIMITS, keep=keep)
@@ -108,7 +110,7 @@ def convert(
     limits = tool.Limits(address_space_bytes=_CONVERT_ADDRESS_SPACE_BYTES, cpu_seconds=seconds)
     existing = ["-n", "--target-is-zero"] if into_existing else []
     driver = target_format.qemu_driver
-    arguments = ["qemu-img", "convert", "-p", *existing, "-O", driver, "--"]
+    arguments = ["qemu-img", "convert", "-p", "-W", *existing, "-O", driver, "--"]
     if operation is not None:
         operation.expect(facts.virtual_size_bytes)
     try:

@@ -20,7 +20,7 @@ from stratal.kernel.operation import Operation
 from stratal.storage.drivers.contract import Direction, LayerId, Location, OpenDisk, Transport
 from stratal.storage.drivers.errors import LayerBusy
 from stratal.storage.drivers.qcow2.chain import Chains, LayerFile
-from stratal.storage.drivers.qcow2.locks import Locks, opened_by_qemu
+from stratal.storage.drivers.qcow2.locks import Locks, opened_by_qemu, working_on
 from stratal.storage.drivers.qcow2.merge import Merges
 from stratal.storage.drivers.qcow2.place import ABSORBED, LAYER, RAW, Place, split
 
@@ -120,8 +120,23 @@ class Lending:
                 disk.flush()
             for file in self._chains.naming(path.name):
                 self._straighten(file)
+        if not all(self._discard_too(other, disk) for other in self._absorbed_by(layer)):
+            return False
         self._merges.discard(path)
         return True
+
+    def _discard_too(self, layer: LayerId, disk: OpenDisk | None) -> bool:
+        """What came into a layer that goes away itself: nobody would know any more whose it was."""
+        try:
+            with self._locks.hold(working_on(layer)):
+                return self.discard(layer, disk)
+        except LayerBusy:
+            return False
+
+    def _absorbed_by(self, layer: LayerId) -> list[LayerId]:
+        names = (split(name) for name in self._place.names())
+        absorbed = [parts[0] for parts in names if parts is not None and parts[1] == ABSORBED]
+        return [each for each in absorbed if self._chains.heir(each) == layer]
 
     def hang_again(self, layer: LayerId) -> bool:
         """Hang the heir of an absorbed layer on it once more, if a guest that has ended may have copied it

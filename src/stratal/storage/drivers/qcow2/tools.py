@@ -44,6 +44,16 @@ class Tools:
         arguments = ["commit", "-p", "-f", "qcow2", "-b", str(base.path), "--", str(blank)]
         self._run(arguments, file.layer, "merge", deadline_seconds=seconds, watch=watch, keep=keep)
 
+    def convert(self, file: LayerFile, target: Path, *, watch: tool.Watch, keep: Sequence[int]) -> None:
+        """Write what the file and all below it read as into the target, a blank root as large as the file.
+
+        Syncs nothing to disk. Also raises ToolStopped, Cancelled.
+        """
+        seconds = _SHORT_SECONDS + file.size_bytes / _SLOWEST_BYTES_PER_SECOND
+        existing = ["-n", "--target-is-zero", "-O", "qcow2"]
+        arguments = ["convert", "-p", "-W", *existing, "-f", "qcow2", "--", str(file.path), str(target)]
+        self._run(arguments, file.layer, "copy it", deadline_seconds=seconds, watch=watch, keep=keep)
+
     def hang_on(self, path: Path, layer: LayerId, below: LayerFile | None, *, keep: Sequence[int]) -> None:
         """Change which backing file the header names, and nothing else: the data must be safe already."""
         backing = ["-b", ""] if below is None else ["-b", str(below.path), "-F", below.format]
