@@ -246,6 +246,20 @@ def test_a_rollback_takes_a_snapshot_of_the_same_volume(
     assert problem(admin, "POST", f"/bs-volumes/{UNKNOWN}/:rollback", bs_snap_id=snap)[0] == 404
 
 
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "a/b", "..", "-rf", "$(id)", "x.qcow2"])
+def test_a_name_is_never_a_path(
+    shared_server: RunningServer, admin: Client, policy: int, name: str, unique: Callable[[str], str]
+) -> None:
+    volume = admin.create("bs-volumes", name=unique(name), bs_policy_id=policy, size_mb=1)["spec"]["id"]
+    moment = admin.create("bs-snaps", name=name, bs_volume_id=volume)
+    image = admin.create("vm-images", name=unique(name), bs_snap_id=moment["spec"]["id"])
+    assert moment["spec"]["name"] == name
+    sent = admin.get(f"/vm-images/{image['metadata']['id']}/download").headers["content-disposition"]
+    assert "/" not in sent.split("filename", 1)[-1].split(";")[0]
+    kept = shared_server.directory / "data" / "layers"
+    assert all(path.parent == kept and "passwd" not in path.name for path in kept.rglob("*"))
+
+
 @pytest.mark.parametrize("missing", ["name", "bs_snap_id", "flatten"])
 def test_a_clone_needs_a_name_a_snapshot_and_a_word_about_flattening(
     admin: Client, snap: int, missing: str

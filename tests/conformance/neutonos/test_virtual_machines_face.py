@@ -90,6 +90,24 @@ def test_a_machine_lives(client: Client, machine: dict[str, Any], policy: int) -
     assert job["spec"]["reason"] == "delete"
 
 
+def test_a_disk_of_a_running_guest_is_neither_rolled_back_nor_deleted(
+    client: Client, machine: dict[str, Any]
+) -> None:
+    path = f"/virtual-machines/{id_of(machine)}"
+    [disk] = client.get("/vm-disks", params={"q": f"spec.vm_id:{id_of(machine)}"}).json()["items"]
+    volume = disk["spec"]["bs_volume_id"]
+    moment = client.create("bs-snaps", name="moment", bs_volume_id=volume)
+    act(client, f"{path}/:start")
+    client.settled("virtual-machines", id_of(machine))
+    before = client.get(f"/bs-volumes/{volume}").json()["spec"]
+    answer = client.post(f"/bs-volumes/{volume}/:rollback", json={"spec": {"bs_snap_id": id_of(moment)}})
+    assert answer.status_code == 409, answer.text
+    assert answer.json()["details"]["remedy"]
+    answer = client.delete(f"/bs-volumes/{volume}")
+    assert answer.status_code == 409, answer.text
+    assert client.get(f"/bs-volumes/{volume}").json()["spec"] == before
+
+
 def test_a_disc_is_put_in_and_taken_out(client: Client, machine: dict[str, Any]) -> None:
     drive = client.create("vm-cd-roms", name="drive", vm_id=id_of(machine))
     path = f"/vm-cd-roms/{id_of(drive)}"

@@ -15,8 +15,10 @@ def importable(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory, importable: Path) -> Iterator[RunningServer]:
-    environment = {"STRATAL_STORAGE__IMPORT_DIRECTORIES": f"{importable},/nonexistent"}
-    with running_server(tmp_path_factory.mktemp("server"), environment=environment) as server:
+    """Its own disks lie where files may be imported from, which no administrator ought to allow."""
+    directory = tmp_path_factory.mktemp("server")
+    allowed = f"{importable},{directory}/data/layers,/nonexistent"
+    with running_server(directory, environment={"STRATAL_STORAGE__IMPORT_DIRECTORIES": allowed}) as server:
         yield server
 
 

@@ -160,6 +160,64 @@ def test_a_path_that_leads_elsewhere_is_refused(
     assert disk.exists()
 
 
+def itself(directory: Path) -> Path:
+    path = directory / "itself.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", path, "1M"], check=True)
+    _hang_on(path, path)
+    return path
+
+
+def each_other(directory: Path) -> Path:
+    one, other = directory / "one.qcow2", directory / "other.qcow2"
+    for path in (one, other):
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", path, "1M"], check=True)
+    _hang_on(one, other)
+    _hang_on(other, one)
+    return one
+
+
+def _hang_on(path: Path, below: Path) -> None:
+    command = ["qemu-img", "rebase", "-u", "-f", "qcow2", "-b", str(below), "-F", "qcow2", str(path)]
+    subprocess.run(command, check=True)
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize("cycle", [itself, each_other])
+def test_images_that_hang_on_each_other_in_a_circle_are_refused(
+    admin: Client, disk: Path, cycle: Callable[[Path], Path], in_place: bool
+) -> None:
+    path = cycle(disk.parent)
+    before = path.read_bytes()
+    spec = {"name": "i", "format": "qcow2", "path": str(path), "in_place": in_place}
+    answer = admin.post("/vm-images/", json={"spec": spec})
+    if answer.status_code == 202:  # a copy is looked into when it is there
+        image = reaches(admin, answer.json()["metadata"]["id"], "failed")
+        assert "names a backing file" in image["problem"]
+    else:
+        assert answer.status_code == 400, answer.text
+        assert "names a backing file" in answer.json()["message"]
+        assert answer.json()["details"]["remedy"]
+    assert path.read_bytes() == before
+
+
+def test_what_the_server_holds_itself_is_not_taken_in_again(
+    server: RunningServer, admin: Client, disk: Path
+) -> None:
+    image = admin.create("vm-images", name="i", format="raw", path=str(disk))
+    spec = {"bs_policy_id": image["spec"]["bs_policy_id"], "size_mb": 8}
+    volume = admin.create("bs-volumes", name="v", vm_image_id=image["metadata"]["id"], **spec)
+    tree = admin.get(f"/bs-volumes/{volume['metadata']['id']}/tree").json()
+    for node in tree["nodes"]:
+        file = server.directory / "data" / "layers" / f"{node['id']}.qcow2"
+        before = file.read_bytes()
+        wanted = {"name": "i", "format": "qcow2", "path": str(file), "in_place": True}
+        for plural, more in (("vm-images", {}), ("bs-volumes", spec)):
+            answer = admin.post(f"/{plural}/", json={"spec": {**wanted, **more}})
+            assert answer.status_code == 400, answer.text
+            assert "a file of the place itself" in answer.json()["message"]
+        assert file.read_bytes() == before
+
+
 def test_a_device_is_refused_even_where_devices_are_allowed(admin: Client, importable: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root makes devices")
