@@ -152,3 +152,27 @@ def test_whoever_has_an_old_etag_is_told(client: Client, snap: dict[str, Any]) -
     patch(client, snap, {"spec": {"name": "newer"}})
     late = patch(client, snap, {"spec": {"name": "mine"}}, headers={"if-match": snap["spec"]["etag"]})
     assert late.status_code == 412
+
+
+def test_the_memory_of_a_snapshot_is_told_beside_it_and_not_in_it(
+    client: Client, unique: Callable[[str], str]
+) -> None:
+    policy = client.get("/bs-policies").json()["items"][0]["metadata"]["id"]
+    disks = [{"size_mb": 1, "bs_policy_id": policy}]
+    machine = client.create(
+        "virtual-machines", name=unique("vm"), memory_mb=64, vm_disks=disks, power_state="running"
+    )
+    [disk] = client.get("/vm-disks/", params={"q": f"spec.vm_id:{machine['metadata']['id']}"}).json()["items"]
+    client.settled("vm-disks", disk["metadata"]["id"])
+    snap = client.create("vm-snaps", name="moment", vm_id=machine["metadata"]["id"], memory=True)
+    path = f"/vm-snaps/{snap['metadata']['id']}"
+    assert client.get(f"{path}/memory").json() == {"state": "kept", "size_byte": 64 << 20, "problem": None}
+    for answer in (snap, client.get(path).json(), patch(client, snap, {"spec": {"name": "kept"}}).json()):
+        for part in COUNTS:
+            documented = {*DOCUMENTED[part]["required"], *DOCUMENTED[part]["optional"]}
+            assert set(answer[part]) <= documented
+    refused = client.post(
+        "/vm-snaps/",
+        json={"spec": {"name": "x", "vm_id": machine["metadata"]["id"], "memory": True, "quiesce": True}},
+    )
+    assert (refused.status_code, refused.json()["details"]["field"]) == (400, "spec.memory")
