@@ -112,7 +112,7 @@ class Qcow2Driver:
         return Survey(layers=layers, leftovers=leftovers)
 
     def usage(self, layer: LayerId) -> Usage:
-        files = own_files(self._chains.chain(layer))
+        files = self._chains.own(layer)
         with self._place.guard("look"):
             allocated = sum(os.stat(file.path).st_blocks * 512 for file in files)
         return Usage(virtual_bytes=files[0].size_bytes, allocated_bytes=allocated)
