@@ -63,6 +63,19 @@ def test_the_story_of_a_machine(cli: CommandLine) -> None:
     assert {row["STAGE"] for row in cli("job", "list").rows()} == {"finished"}
 
 
+def test_a_machine_goes_on_from_memory_or_back_to_its_disks_alone(cli: CommandLine) -> None:
+    cli("vm", "create", "kept", "--memory", "64M", "--disk", "64M")
+    cli("vm", "snapshot", "create", "kept", "instant", "--memory")
+    cli("vm", "rollback", "kept", "instant", "--yes")
+    assert cli("vm", "list", "-q", "spec.name:kept").rows()[0]["POWER"] == "running"
+    refused = cli("vm", "rollback", "kept", "instant", "--without-memory", "--yes", code=5)
+    assert "must be stopped" in refused.err
+    cli("vm", "stop", "kept", "--force")
+    cli("vm", "rollback", "kept", "instant", "--without-memory", "--yes")
+    assert cli("vm", "list", "-q", "spec.name:kept").rows()[0]["POWER"] == "stopped"
+    cli("vm", "delete", "kept", "--yes")
+
+
 def test_the_tree_shows_where_a_machine_stands_and_what_was_cloned(cli: CommandLine) -> None:
     cli("vm", "create", "tree", "--memory", "64M", "--disk", "64M", "--no-start")
     cli("vm", "snapshot", "create", "tree", "one")
