@@ -5,8 +5,9 @@ service sees it: strings hold no NUL (PostgreSQL cannot store one), integers fit
 StringSlice holds no comma, since the slice is stored as `a,b,c`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
@@ -125,7 +126,8 @@ def given(body: msgspec.Struct) -> dict[str, object]:
     }
 
 
-def defaults_of(struct: type[msgspec.Struct]) -> dict[str, Any]:
+@cache
+def defaults_of(struct: type[msgspec.Struct]) -> Mapping[str, Any]:
     """The default of each field that has one."""
     found: dict[str, Any] = {}
     for each in msgspec.structs.fields(struct):

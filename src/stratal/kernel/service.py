@@ -45,7 +45,7 @@ class ResourceService(Generic[S, T]):
         self.store = Store(kind)
         self.columns = kind.tables.spec.c
         self._fields: Fields = fields_of(kind)
-        self._defaults = defaults_of(kind.spec) | (defaults_of(kind.private) if kind.private else {})
+        self._defaults = {**defaults_of(kind.spec), **(defaults_of(kind.private) if kind.private else {})}
         #: of the kinds that are referred to, and that refer to this one: making one compiles statements
         self._stores: dict[str, Store[Any, Any]] = {kind.name: self.store}
 
