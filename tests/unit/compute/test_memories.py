@@ -13,6 +13,7 @@ from stratal.compute.drivers.errors import SnapshotFailed, StartFailed
 from stratal.compute.drivers.simulated import World
 from stratal.compute.vm_snap.model import MemoryShown, VmSnapMemory
 from stratal.kernel.errors import Conflict, Invalid
+from stratal.storage.drivers.simulated import SimulatedDriver
 
 
 def no_room() -> Exception:
@@ -320,3 +321,14 @@ def test_an_instant_that_waited_while_devices_came_has_no_memory(here: ComputeIn
     assert memory_of(here, moment) == VmSnapMemory(
         state=MemoryShown.LOST, problem="its guest has another sdz by now"
     )
+
+
+def test_memory_is_not_kept_beside_disks_that_guests_are_not_switched_on(
+    here: ComputeInstallation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SimulatedDriver, "traits", replace(SimulatedDriver.traits, switches_guests=False))
+    machine = a_running_machine(here)
+    asked = here.create(here.moments, name="ceph", vm_id=machine.id, memory=True)
+    eventually(lambda: memory_of(here, asked).state is MemoryShown.LOST)
+    assert memory_of(here, asked).problem == "memory is kept beside disks that are files, and no others"
+    assert here.world.memory_files == {}

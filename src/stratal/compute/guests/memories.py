@@ -58,6 +58,10 @@ class Memories:
         self._kept(look, wanted, first)
         self._lost(look, wanted, others, f"it is that of vm_snap {first}, of the same instant")
 
+    def refuse(self, look: Look, wanted: Wanted, vm_snap_ids: list[int], reason: str) -> None:
+        """Let an instant go by without memory."""
+        self._lost(look, wanted, vm_snap_ids, reason)
+
     def settle(self, look: Look, wanted: Wanted, *, still_due: Set[int]) -> None:
         """Of a guest that runs: see to memory whose instant has been, and whose writer was killed then.
         `still_due`: the snapshots of volumes whose instant is to come."""

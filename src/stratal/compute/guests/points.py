@@ -60,6 +60,13 @@ def take(
     switching = {target: each for target, each in due.items() if each.overlay.switches}
     standing = [each for each in due.values() if not each.overlay.switches]
     overlays = {target: _prepared(lender, look, each) for target, each in switching.items()}
+    with_memory = moment.with_memory
+    if standing and with_memory:
+        # they are frozen one by one while the guest is held, which memory can't be written in the middle of
+        memories.refuse(
+            look, wanted, with_memory, "memory is kept beside disks that are files, and no others"
+        )
+        with_memory = []
     with ExitStack() as stack:
         if standing:
             stack.enter_context(hypervisor.hold(wanted.machine, quiesce=quiesce))
@@ -67,7 +74,7 @@ def take(
             lender.prepare(look, each.overlay, each.address)
         if overlays:
             look.check()
-            with memories.keeping(look, wanted, machine, moment.with_memory) as memory_file:
+            with memories.keeping(look, wanted, machine, with_memory) as memory_file:
                 hypervisor.snapshot(
                     wanted.machine, overlays, memory_file=memory_file, quiesce=quiesce and not standing
                 )
