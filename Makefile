@@ -24,9 +24,9 @@ endif
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## a data centre on this machine, shown in a minute
+demo: ## the story of one machine on a data centre of your own (SIMULATE=1: without QEMU)
 	@tools/setup demo
-	$(bin)/python tools/demo.py $(ARGS)
+	$(bin)/python tools/demo $(if $(SIMULATE),--simulate) $(ARGS)
 
 # The types are checked beside the tests, which wait now and then.
 check: ## style, types, imports and unit tests, in under a minute; run it before every commit
