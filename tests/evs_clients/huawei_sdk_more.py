@@ -8,6 +8,7 @@ from typing import Any
 
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
+from huaweicloudsdkcore.retry.backoff_strategy import BackoffStrategy
 from huaweicloudsdkevs import v2 as evs
 
 client: Any = (
@@ -46,6 +47,22 @@ again = [status_of(lambda: client.create_volume(evs.CreateVolumeRequest(body=bod
 seen["repeated"] = set(again) == {200, 401} or set(again) == {401}
 time.sleep(1.1)
 seen["a second later"] = status_of(lambda: client.create_volume(evs.CreateVolumeRequest(body=body)))
+
+
+class Second(BackoffStrategy):
+    """Waits until a signature has another time."""
+
+    def calculate_retry_delay_millis(self, retry_times: int) -> int:
+        return 1100
+
+
+def with_retry() -> object:
+    invoker = client.create_volume_invoker(evs.CreateVolumeRequest(body=body))
+    return invoker.with_retry(lambda answer, error: error is not None, 3, Second()).invoke()
+
+
+# the SDK signs a retry again: with the time of then
+seen["retried"] = [status_of(with_retry) for _ in range(2)]
 
 for each in disks:
     while client.show_volume(evs.ShowVolumeRequest(volume_id=each)).volume.status != "available":

@@ -23,6 +23,7 @@ def test_huaweis_sdk_has_snapshot_groups_the_bin_tags_and_speeds(backed_cloud: C
     assert told == {
         "repeated": True,
         "a second later": 200,
+        "retried": [200, 200],
         "speed": [5000, 200],
         "groups": [True],
         "group_tags": [["a", ["b"]]],
