@@ -89,6 +89,44 @@ class TestFailures:
             )
         assert [file for file in (small_place / "place").iterdir() if file.suffix == ".new"] == []
 
+    def test_a_full_disk_stops_the_flattening_of_a_clone_and_removes_the_copy(
+        self, small_place: Path
+    ) -> None:
+        mirror = Mirror(prepared(small_place / "place"), 12 * MIB)
+        root = mirror.root()
+        mirror.write(root, 0, pattern(1, 5 * MIB))
+        clone = mirror.snapshot(root)
+        ballast = fill(small_place, leaving=2 * MIB)
+        self.run_out_of_space(mirror, mirror.driver.flatten(clone))
+        assert [file for file in (small_place / "place").iterdir() if file.suffix == ".new"] == []
+        ballast.unlink()
+        mirror.flatten(clone)
+        settled(mirror)
+
+    def test_a_qemu_img_that_is_killed_leaves_a_clone_that_can_be_flattened(
+        self, mirror: Mirror, killed_tools: Callable[[str], None]
+    ) -> None:
+        root = mirror.root()
+        mirror.write(root, 0, pattern(1, SIZE))
+        clone = mirror.snapshot(root)
+        killed_tools("convert")
+        with pytest.raises(BackendUnavailable, match="killed by SIGKILL"):
+            mirror.driver.flatten(clone).run()
+        assert mirror.driver.survey().leftovers == ()
+        mirror.verify()
+        killed_tools("")
+        mirror.flatten(clone)
+        settled(mirror)
+
+    def test_a_clone_that_somebody_reads_is_flattened_beside_the_reader(self, mirror: Mirror) -> None:
+        root = mirror.root()
+        mirror.write(root, 0, pattern(1, SIZE))
+        clone = mirror.snapshot(root)
+        with mirror.driver.open_reading(clone) as reader:
+            mirror.flatten(clone)
+            assert reader.read(0, SIZE) == pattern(1, SIZE)
+        settled(mirror)
+
     def test_a_full_disk_stops_a_copy_and_a_writer(self, small_place: Path, tmp_path: Path) -> None:
         mirror = Mirror(prepared(small_place / "place"), 12 * MIB)
         root = mirror.root()
@@ -166,6 +204,7 @@ def every_verb(driver: LayerDriver, layers: list[LayerId]) -> list[Callable[[], 
         driver.capacity,
         driver.reclaim,
         lambda: driver.usage(head),
+        lambda: driver.covered(middle, by=head),
         lambda: driver.check(head),
         lambda: list(driver.extents(head, above=root)),
         lambda: driver.locate(head),
