@@ -1,4 +1,4 @@
-"""What resources are said to take adds up to what real drivers hold, and deletions free what was announced."""
+"""What resources are said to take adds up to what real drivers hold, and deletions free what was said."""
 
 # ruff: noqa: F401, F811  # fixtures are imported, and then named by parameters
 
