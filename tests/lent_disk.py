@@ -92,20 +92,29 @@ class LentDisk:
         return tuple(found)
 
     def commit(self, *, top: str, base: str, operation: Operation) -> None:
-        active = top == self.chain()[0]
+        chain = self.chain()
+        active = top == chain[0]
+        away = [self._name(each) for each in chain[chain.index(top) : chain.index(base)]]
         names = {"top-node": self._name(top), "base-node": self._name(base)}
         below = {} if active else {"backing-file": base}
         self._monitor.run("block-commit", **{**_JOB, "device": self._top, **names, **below})
         self._wait(operation)
+        self._let_go(away)
         if active:
-            # which lets go of what is out of the chain, as libvirt does
-            self._monitor.run("blockdev-del", **{"node-name": self._top})
             self._top = names["base-node"]
 
     def pull(self, *, base: str | None, operation: Operation) -> None:
         below = {} if base is None else {"base-node": self._name(base), "backing-file": base}
+        chain = self.chain()
+        between = [self._name(each) for each in chain[1 : None if base is None else chain.index(base)]]
         self._monitor.run("block-stream", **{**_JOB, "device": self._top, **below})
         self._wait(operation)
+        self._let_go(between)
+
+    def _let_go(self, nodes: list[str]) -> None:
+        """Of what is out of the chain, as libvirt does."""
+        for name in nodes:
+            self._monitor.run("blockdev-del", **{"node-name": name})
 
     def flush(self) -> None:
         self._guest.flush()

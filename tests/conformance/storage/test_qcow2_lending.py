@@ -187,6 +187,14 @@ def test_nothing_is_left_when_the_layers_that_were_merged_under_a_guest_are_dele
     assert [path.name for path in guest.driver.place.iterdir()] == [".stratal-layers"]
 
 
+def test_what_was_merged_into_a_layer_goes_with_it_when_that_is_copied_up(guest: Guest) -> None:
+    guest.absorb(guest.layers[-3], Direction.DOWN)
+    guest.absorb(guest.layers[-2], Direction.UP)
+    guest.agrees()
+    names = {path.name for path in guest.driver.place.iterdir() if not path.name.startswith(".")}
+    assert names == {f"{layer}.qcow2" for layer in guest.layers}
+
+
 def test_a_running_guest_is_flattened(guest: Guest) -> None:
     guest.driver.flatten(guest.head, disk=guest.disk).run()
     guest.mirror.layers[guest.head].parent = None

@@ -129,7 +129,8 @@ class Lending:
         """What came into a layer that goes away itself: nobody would know any more whose it was."""
         try:
             with self._locks.hold(working_on(layer)):
-                return self.discard(layer, disk)
+                there = self._place.path(layer).exists()
+                return not (there and self._chains.children(layer)) and self.discard(layer, disk)
         except LayerBusy:
             return False
 
