@@ -159,3 +159,19 @@ def test_all_disks_of_a_server_are_one_snapshot_group(member: Cloud, machine: Ma
     for each in parts["snapshots"]:
         member.settled("snapshot", each["id"])
     member.call("DELETE", f"{path}/{group}", expect=202)
+
+
+def test_a_machines_disk_goes_into_no_bin(member: Cloud, machine: Machine) -> None:
+    volume = member.volume()
+    policy = f"/v3/{member.project}/recycle-bin-volumes/policy"
+    member.call("PUT", policy, {"switch": True, "threshold_time": 0}, expect=200)
+    body = {"attachment": {"volume_uuid": volume, "instance_uuid": str(machine.id)}}
+    try:
+        member.call("POST", "/v3/attachments", body, version="3.54", expect=200)
+        path = f"/v2/{member.project}/cloudvolumes/{volume}"
+        # at once, and when the volume shows that it is in use
+        member.call("DELETE", path, expect=400)
+        member.settled("volume", volume, "in-use")
+        member.call("DELETE", path, expect=400)
+    finally:
+        member.call("PUT", policy, {"switch": False}, expect=200)

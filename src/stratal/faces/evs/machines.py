@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from sqlalchemy import ColumnElement, ScalarSelect, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, or_, select
 
+from stratal.compute.parts import MACHINE_PART, PartKind
 from stratal.compute.virtual_machine.model import VIRTUAL_MACHINE
 from stratal.compute.vm_disk.model import VM_DISK, VmDiskCreate
 from stratal.faces.evs.call import Call
@@ -46,7 +47,12 @@ _DISKS: Final = (
     )
     .join_from(_disk, _seen, _seen.c.id == _disk.c.id)
     .join(_machine, _machine.c.id == _disk.c.vm_id)
-    .where(_disk.c.deleted_at.is_(None))
+    .outerjoin(MACHINE_PART, and_(MACHINE_PART.c.kind == PartKind.DISK, MACHINE_PART.c.id == _disk.c.id))
+    .where(
+        _disk.c.deleted_at.is_(None),
+        # of a disk that is being detached, until its guest has let go: then the volume is available again
+        or_(_disk.c.deletion_begin.is_(None), MACHINE_PART.c.released.is_not(True)),
+    )
     .order_by(_disk.c.created_at, _disk.c.id)
 )
 

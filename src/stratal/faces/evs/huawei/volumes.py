@@ -8,10 +8,10 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import ColumnElement, false, or_, true
 
+from stratal.faces.evs import machines
 from stratal.faces.evs.call import Call, Dialect, Endpoint, Mode, decoded, stamp
 from stratal.faces.evs.faults import Fault
 from stratal.faces.evs.huawei import wire
-from stratal.faces.evs.machines import volumes_in
 from stratal.faces.evs.volume import lists
 from stratal.faces.evs.volume import volumes as native
 from stratal.faces.evs.volume.actions import Extend
@@ -131,7 +131,7 @@ def list_detail(transaction: Transaction, call: Call) -> dict[str, Any]:
             .with_only_columns(ATTACHMENT.c.volume_id)
             .where(ATTACHMENT.c.instance_uuid == value)
         )
-        return or_(columns.id.in_(written), columns.id.in_(volumes_in(value)))
+        return or_(columns.id.in_(written), columns.id.in_(machines.volumes_in(value)))
 
     asked = lists.paging(
         transaction,
@@ -194,7 +194,9 @@ def delete(transaction: Transaction, call: Call) -> dict[str, Any]:
     """A disk with all of its snapshots, as Huawei's documents say of this call; or into the bin."""
     id = id_of(transaction, call)
     block = call.services.storage.block
-    if not block.recycle_bin.put(transaction, call.access, id):
+    # a machine's disk is refused by the deletion, also before the volume's status shows that it is one
+    in_machine = bool(machines.of_volumes(transaction, [id]))
+    if in_machine or not block.recycle_bin.put(transaction, call.access, id):
         block.volumes.delete(transaction, call.access, id, cascade=True)
     return job_of(transaction, call, JobKind.DELETE, id)
 
