@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from test_evs_both_faces import (
+    native,
+    test_a_snapshot_made_through_evs_is_the_same_on_the_neutonos_face,
+    test_a_snapshot_made_through_neutonos_is_the_same_on_the_evs_face,
+)
 from test_evs_clients import (
     test_cinderclient_runs_the_whole_life_of_volumes_and_snapshots,
     test_huaweis_sdk_runs_the_whole_life_of_disks_and_snapshots,
