@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from _pytest.nodeid import coerce_node_id
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 import postgres
 from thoroughness import QUICK, examples
@@ -15,10 +15,16 @@ from thoroughness import QUICK, examples
 #: Set in CI, where everything is installed: there a skipped test is one that nobody runs.
 NO_SKIPS = os.environ.get("STRATAL_NO_SKIPS") == "1"
 
-if QUICK:  # for properties that do not say themselves how many examples they take
-    usual = settings()
-    settings.register_profile("quick", parent=usual, max_examples=examples(usual.max_examples))
-    settings.load_profile("quick")
+# For properties that say nothing of these themselves. How long one takes depends on who else is at work here.
+usual = settings()
+settings.register_profile(
+    "stratal",
+    parent=usual,
+    max_examples=examples(usual.max_examples),
+    deadline=None,
+    suppress_health_check=[*usual.suppress_health_check, HealthCheck.too_slow],
+)
+settings.load_profile("stratal")
 
 
 @pytest.fixture(scope="session")
