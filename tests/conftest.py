@@ -10,6 +10,7 @@ from _pytest.nodeid import coerce_node_id
 from hypothesis import HealthCheck, settings
 
 import postgres
+import suite_summary
 from thoroughness import QUICK, examples
 
 #: Set in CI, where everything is installed: there a skipped test is one that nobody runs.
@@ -103,6 +104,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    suite_summary.print_to(terminalreporter)
     if NO_SKIPS and (skips := _skips(config)):
         terminalreporter.section("skipped, which STRATAL_NO_SKIPS=1 forbids", red=True)
         for skip in skips:
