@@ -40,10 +40,10 @@ GONE = Table(
 
 def note(transaction: Transaction, tree_id: int, layers: Iterable[LayerId]) -> None:
     """These layers are in no tree any more."""
-    now = transaction.now
-    for layer in layers:
-        insert = transaction.insert(GONE).values(id=layer, tree_id=tree_id, gone_at=now, look_at=now)
-        transaction.execute(insert.on_conflict_do_nothing())
+    times = {"tree_id": tree_id, "gone_at": transaction.now, "look_at": transaction.now}
+    rows = [{"id": layer, **times} for layer in layers]
+    if rows:
+        transaction.execute(transaction.insert(GONE).on_conflict_do_nothing(), rows)
 
 
 def sweep(database: Database, places: Places) -> None:
