@@ -10,7 +10,7 @@ import pytest
 
 from guest.built import disk_image, fast_guest
 from guest.control import GuestControl
-from machine_server import MachineServer, Vm, image, is_active, server
+from machine_server import PATIENCE_SECONDS, MachineServer, Vm, image, is_active, server
 
 pytestmark = pytest.mark.xdist_group("virtual machines")
 
@@ -161,6 +161,10 @@ def test_a_guest_goes_on_after_the_server_was_killed_on_the_way(server: MachineS
     vm.stop()
     server.delete("vm-snaps", kept)
     vm.delete()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while server.find("vm-nics"):  # they go after their machine
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     [lan] = [each for each in server.find("br-nets") if each["spec"]["name"] == "memory"]
     server.delete("br-nets", lan["metadata"]["id"])
     server.nothing_left()
