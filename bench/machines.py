@@ -21,9 +21,11 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import httpx
+import msgspec
+import uvloop
 from tests.running_server import Client, RunningServer, running_server
 
+from bench.connection import Connection, Request
 from bench.options import Options, Outcome
 from bench.results import Row, at_least, under
 
@@ -247,9 +249,9 @@ def _simulated(directory: Path, options: Options) -> list[Row]:
         first: float | None = None
         for step in steps:
             options.progress(f"simulated machines: on the way to {step:,}")
-            made += asyncio.run(_make(server, step - _SAMPLE - made, made))
+            made += uvloop.run(_make(server, step - _SAMPLE - made, made))
             started = time.perf_counter()
-            count = asyncio.run(_make(server, _SAMPLE, made))
+            count = uvloop.run(_make(server, _SAMPLE, made))
             rate = count / (time.perf_counter() - started)
             made += count
             first = first or rate
@@ -267,28 +269,61 @@ def _simulated(directory: Path, options: Options) -> list[Row]:
     return rows
 
 
+class _Newest(msgspec.Struct):
+    """What is read of a list."""
+
+    class Item(msgspec.Struct):
+        class Metadata(msgspec.Struct):
+            class State(msgspec.Struct):
+                state: str
+
+            id: int
+            state: State
+
+        metadata: Metadata
+
+    items: list[Item]
+
+
 async def _make(server: RunningServer, count: int, offset: int) -> int:
-    """Make so many machines over many connections, each of which waits until its machine is active."""
+    """Make so many machines over many connections, each of which waits until its machine is active.
+
+    What is active they learn from one more connection, on which the newest machines are listed now and then.
+    """
     token = server.client().headers["x-sddc-token"]
-    limits = httpx.Limits(
-        max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=2
-    )
+    base = "/" + server.url.removeprefix("http://").partition("/")[2]
     numbers = iter(range(offset, offset + count))
-    async with httpx.AsyncClient(
-        base_url=server.url, headers={"x-sddc-token": token}, limits=limits, timeout=60
-    ) as client:
+    waiting: dict[int, asyncio.Event] = {}
 
-        async def work() -> None:
-            for number in numbers:
-                spec = {"name": f"m{number}", "memory_mb": 64, "cpu_num": 1, "power_state": "running"}
-                answer = await client.post("/virtual-machines/", json={"spec": spec})
-                assert answer.status_code == 202, answer.text
-                member = f"/virtual-machines/{answer.json()['metadata']['id']}"
-                while answer.json()["metadata"]["state"]["state"] != "active":
-                    await asyncio.sleep(_POLL_SECONDS)
-                    answer = await client.get(member)
+    async def work() -> None:
+        connection = await Connection.open(server.url, token)
+        for number in numbers:
+            spec = {"name": f"m{number}", "memory_mb": 64, "cpu_num": 1, "power_state": "running"}
+            body = msgspec.json.encode({"spec": spec})
+            path = f"{base}/virtual-machines/"
+            answer = await connection.ask(Request(method="POST", path=path, body=body, expect=202))
+            made = msgspec.json.decode(answer, type=_Newest.Item)
+            active = waiting[made.metadata.id] = asyncio.Event()
+            await active.wait()
+        connection.close()
 
+    async def watch() -> None:
+        connection = await Connection.open(server.url, token)
+        newest = 0
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            newest = max(newest, *waiting, 0)
+            limit = newest - min(waiting, default=newest) + _CONNECTIONS
+            path = f"{base}/virtual-machines/?sort=metadata.id:desc&limit={limit}"
+            listed = await connection.ask(Request(method="GET", path=path, expect=200))
+            for item in msgspec.json.decode(listed, type=_Newest).items:
+                if item.metadata.state.state == "active" and item.metadata.id in waiting:
+                    waiting.pop(item.metadata.id).set()
+
+    async with asyncio.TaskGroup() as group:
+        watching = group.create_task(watch())
         await asyncio.gather(*(work() for _ in range(_CONNECTIONS)))
+        watching.cancel()
     return count
 
 

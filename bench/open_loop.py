@@ -7,20 +7,12 @@ for everything that it kept waiting (no coordinated omission).
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import uvloop
 
-_END_OF_HEAD = b"\r\n\r\n"
+from bench.connection import Connection, Request
+
 _CONNECTIONS = 16
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    method: str
-    path: str
-    body: bytes
-    expect: int
 
 
 def run(
@@ -37,20 +29,16 @@ def run(
 async def _run(
     url: str, token: str, rate: float, seconds: float, request: Callable[[int], Request]
 ) -> list[float]:
-    host, _, port = url.removeprefix("http://").partition(":")
-    idle: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+    idle: asyncio.Queue[Connection] = asyncio.Queue()
     for _ in range(_CONNECTIONS):
-        idle.put_nowait(await asyncio.open_connection(host, int(port)))
+        idle.put_nowait(await Connection.open(url, token))
     latencies: list[float] = []
 
     async def send(due: float, wanted: Request) -> None:
-        reader, writer = await idle.get()
-        writer.write(_encoded(host, token, wanted))
-        status = await _status_of_answer(reader)
+        connection = await idle.get()
+        await connection.ask(wanted)
         latencies.append(time.perf_counter() - due)
-        idle.put_nowait((reader, writer))
-        if status != wanted.expect:
-            raise RuntimeError(f"{wanted.method} {wanted.path} was answered with {status}")
+        idle.put_nowait(connection)
 
     async with asyncio.TaskGroup() as group:
         start = time.perf_counter()
@@ -59,20 +47,5 @@ async def _run(
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             group.create_task(send(due, request(number)))
     while not idle.empty():
-        idle.get_nowait()[1].close()
+        idle.get_nowait().close()
     return latencies
-
-
-def _encoded(host: str, token: str, request: Request) -> bytes:
-    head = (
-        f"{request.method} {request.path} HTTP/1.1\r\nhost: {host}\r\nx-sddc-token: {token}\r\n"
-        f"content-type: application/json\r\ncontent-length: {len(request.body)}\r\n\r\n"
-    )
-    return head.encode() + request.body
-
-
-async def _status_of_answer(reader: asyncio.StreamReader) -> int:
-    head = (await reader.readuntil(_END_OF_HEAD)).lower()
-    length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
-    await reader.readexactly(int(length))
-    return int(head.split(maxsplit=2)[1])
