@@ -48,6 +48,16 @@ def test_a_snapshot_that_is_being_made_goes_too(here: ComputeInstallation) -> No
     eventually(lambda: here.of(here.moments) == here.of(here.snaps) == here.of(here.volumes) == [])
 
 
+def test_the_memory_that_a_snapshot_kept_goes_with_the_machine(here: ComputeInstallation) -> None:
+    machine = here.with_disks(1, power_state="running")
+    here.active(here.disks, here.disks_of(machine.id)[0].id)
+    here.moment(machine.id, memory=True)
+    assert here.world.memory_files
+    here.remove(here.machines, machine.id)
+    assert here.of(here.moments) == []
+    assert not here.world.memory_files
+
+
 def test_a_volume_that_stays_loses_the_machine_s_snapshots_only(here: ComputeInstallation) -> None:
     volume = here.volume("data")
     machine = here.machine(vm_disks=[{"bs_volume_id": volume}])
