@@ -43,6 +43,8 @@ class StorageMachine(RuleBasedStateMachine):
         self.volume_of: dict[int, int] = {}
         self.size_mb: dict[int, int] = {}
         self.here = self._enter()
+        # the invariants look into the place, which is prepared for the policy
+        self.here.active(self.here.policies, self.here.default_policy)
 
     def teardown(self) -> None:
         if hasattr(self, "here"):
