@@ -27,12 +27,23 @@ def canonical_uuid(text: str) -> str | None:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-def id_of_uuid(transaction: Transaction, kind: AnyKind, text: str, *, gone: bool = False) -> int | None:
-    """The integer id of the resource with this UUID; None where there is none. `gone`: or was one."""
+def id_of_uuid(
+    transaction: Transaction,
+    kind: AnyKind,
+    text: str,
+    *,
+    gone: bool = False,
+    project_id: int | None = None,
+) -> int | None:
+    """The integer id of the resource with this UUID; None where there is none.
+
+    `gone`: or was one. `project_id`: of a kind of projects' own, only what is that project's.
+    """
     uuid = canonical_uuid(text)
     if uuid is None:
         return None
-    rows = transaction.rows(_by_uuid(kind.tables.spec, gone), {"wanted": uuid})
+    wanted = {"wanted": uuid} if project_id is None else {"wanted": uuid, "project_id": project_id}
+    rows = transaction.rows(_by_uuid(kind.tables.spec, gone, project_id is not None), wanted)
     return rows[0].id if rows else None
 
 
@@ -50,8 +61,10 @@ def uuids_of(transaction: Transaction, kind: AnyKind, ids: Iterable[int | None])
 
 
 @cache
-def _by_uuid(table: Table, gone: bool) -> Prepared:
+def _by_uuid(table: Table, gone: bool, in_project: bool) -> Prepared:
     statement = select(table.c.id).where(table.c.uuid == bindparam("wanted"))
+    if in_project:
+        statement = statement.where(table.c.project_id == bindparam("project_id"))
     return Prepared(statement if gone else statement.where(table.c.deleted_at.is_(None)))
 
 

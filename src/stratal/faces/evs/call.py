@@ -10,7 +10,7 @@ import msgspec
 
 from stratal.faces.evs.faults import bad_request, bad_value, not_found
 from stratal.faces.evs.services import Services
-from stratal.kernel.access import Access
+from stratal.kernel.access import Access, Reach
 from stratal.kernel.kind import AnyKind, Profile
 from stratal.kernel.transaction import Transaction
 from stratal.kernel.uuids import id_of_uuid
@@ -18,6 +18,9 @@ from stratal.kernel.uuids import id_of_uuid
 Microversion = tuple[int, int]
 OLDEST: Final[Microversion] = (3, 0)
 NEWEST: Final[Microversion] = (3, 66)
+
+#: kinds of which nobody is shown what another project has
+_PROJECTS_OWN: Final = frozenset(("bs_volume", "bs_snap"))
 
 B = TypeVar("B", bound=msgspec.Struct)
 
@@ -76,8 +79,14 @@ class Call:
         return self.project is not None
 
     def id_of(self, transaction: Transaction, kind: AnyKind, uuid: str, what: str) -> int:
-        """The integer id of what a UUID names. Raises a 404 in this dialect's words."""
-        id = id_of_uuid(transaction, kind, uuid)
+        """The integer id of what a UUID names. Raises a 404 in this dialect's words.
+
+        Volumes and snapshots of others are not found here already, so that no other refusal, such as that
+        of a body which cannot be read, tells that there is something.
+        """
+        everywhere = kind.name not in _PROJECTS_OWN or self.access.reach is Reach.ALL
+        project_id = None if everywhere else self.access.project_id or 0
+        id = id_of_uuid(transaction, kind, uuid, project_id=project_id)
         if id is None:
             raise not_found(what, uuid)
         self.uuids[id] = uuid
