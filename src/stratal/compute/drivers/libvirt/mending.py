@@ -32,6 +32,9 @@ log = get_logger(__name__)
 _MEND = Effect("libvirt.mend")
 _EMPTY = Effect("libvirt.empty")
 
+MENDING = "mending"
+"""What is claimed of a machine while its chains are mended, and while a snapshot changes them."""
+
 _JOB = "stratal-mend-"
 _NODE = re.compile(r"libvirt-(\d+)-(format|storage)")
 _COMMIT_SECONDS = 60.0
@@ -78,18 +81,24 @@ class Mending(Marks):
     def mended(self, found: Found) -> Found | None:
         """The machine, looked at more closely the first time. Where that can't be done now, as it is: looking
         never fails for this, and what can't be done on unknown chains QEMU itself refuses."""
-        key = (found.machine, int(found.handle.ID()))
-        if not found.alive or key in self.link.seen:
+        if not found.alive or self.is_looked_at(found):
             return found
         try:
-            with self.claimed(found.machine, "mending"):
-                changed = self._looked_at(found)
+            with self.claimed(found.machine, MENDING):
+                # a snapshot may have been made since: what is older would take it for unknown
+                again = super().find(found.machine)
+                if again is None or not again.alive:
+                    return again
+                changed = self._looked_at(again)
+                self.link.seen.add((again.machine, int(again.handle.ID())))
         except (MachineBusy, MachineNotRunning, HypervisorUnavailable) as error:
             log.info("chains_not_looked_at", machine=found.machine, error=str(error))
             changed = True
-        else:
-            self.link.seen.add(key)
         return super().find(found.machine) if changed else found
+
+    def is_looked_at(self, found: Found) -> bool:
+        """Whether it is known that QEMU has the chains that libvirt thinks it has."""
+        return (found.machine, int(found.handle.ID())) in self.link.seen
 
     def _looked_at(self, found: Found) -> bool:
         others = [job.device for job in self._jobs(found.machine) if not job.device.startswith(_JOB)]

@@ -23,6 +23,7 @@ from stratal.compute.drivers.errors import (
 from stratal.compute.drivers.libvirt import binding, memory
 from stratal.compute.drivers.libvirt.access import Found, patient
 from stratal.compute.drivers.libvirt.agent import Agent
+from stratal.compute.drivers.libvirt.mending import MENDING
 from stratal.kernel.effects import Effect
 from stratal.kernel.errors import Invalid, StratalError
 from stratal.kernel.logs import get_logger
@@ -158,6 +159,8 @@ class Points(Agent):
     ) -> None:
         if any(overlay.path in found.domain.stale for overlay in overlays.values()):
             raise MachineBusy(machine=found.machine, reason="an overlay is to be emptied before it is used")
+        if not self.is_looked_at(found):
+            raise MachineBusy(machine=found.machine, reason="its chains are yet to be looked at")
         libvirt = binding.module()
         others = [name for name in (*found.domain.disks, *found.domain.cd_roms) if name not in overlays]
         xml = writing.snapshot(list(overlays.items()), memory_file, others)
@@ -169,7 +172,7 @@ class Points(Agent):
             return SnapshotFailed(machine=found.machine, reason=reason)
 
         try:
-            with self.no_job_ends(found), _SNAPSHOT:
+            with self.claimed(found.machine, MENDING), self.no_job_ends(found), _SNAPSHOT:
                 self.ask(
                     found.machine,
                     "taking a snapshot",
