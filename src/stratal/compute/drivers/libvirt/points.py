@@ -157,6 +157,18 @@ class Points(Agent):
         flags: int,
         seconds: float,
     ) -> None:
+        """Never while the chains are mended: each would take what the other does for a wrong idea."""
+        with self._waiting_for(found.machine, MENDING, lambda: None):
+            self._take_now(self.live(found.machine), overlays, memory_file, flags, seconds)
+
+    def _take_now(
+        self,
+        found: Found,
+        overlays: Mapping[str, FileImage],
+        memory_file: Path | None,
+        flags: int,
+        seconds: float,
+    ) -> None:
         if any(overlay.path in found.domain.stale for overlay in overlays.values()):
             raise MachineBusy(machine=found.machine, reason="an overlay is to be emptied before it is used")
         if not self.is_looked_at(found):
@@ -172,7 +184,7 @@ class Points(Agent):
             return SnapshotFailed(machine=found.machine, reason=reason)
 
         try:
-            with self.claimed(found.machine, MENDING), self.no_job_ends(found), _SNAPSHOT:
+            with self.no_job_ends(found), _SNAPSHOT:
                 self.ask(
                     found.machine,
                     "taking a snapshot",
@@ -188,7 +200,7 @@ class Points(Agent):
             if again.domain.disks.keys() == found.domain.disks.keys():
                 raise
             # A disk came or went in between, which every request has to name.
-            self._take(again, overlays, memory_file, flags, seconds)
+            self._take_now(again, overlays, memory_file, flags, seconds)
 
     @contextmanager
     def hold(
