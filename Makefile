@@ -59,7 +59,7 @@ clean: ## remove all that was made here, .venv and .tools too
 
 # Without PostgreSQL, and with fewer examples: see tests/thoroughness.py.
 unit:
-	STRATAL_QUICK=1 $(pytest) tests/unit -q -n 2 -p no:schemathesis -p no:anyio $(ARGS)
+	STRATAL_QUICK=1 $(pytest) tests/unit -q -n 4 -p no:schemathesis -p no:anyio $(ARGS)
 
 # All four report, whichever fail.
 lint:

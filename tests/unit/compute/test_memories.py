@@ -80,7 +80,7 @@ def test_a_guest_that_runs_goes_back_to_the_very_instant(anywhere: ComputeInstal
     found = until_back(anywhere, machine)
     assert (boot_of(anywhere, machine), found.status.power_state) == (boot, "running")
     for disk in anywhere.disks_of(machine.id):
-        assert anywhere.active(anywhere.disks, disk.id).status.attached
+        eventually(lambda: anywhere.show(anywhere.disks, disk.id).status.attached)  # noqa: B023  called at once
 
 
 def test_a_stopped_machine_goes_on_too_and_time_and_again(here: ComputeInstallation) -> None:
