@@ -305,6 +305,8 @@ def test_a_quiesced_snapshot_leaves_a_clean_file_system_and_a_thawed_guest(
     assert inside.read_file("/then/file") == "before"
     inside.unmount("/then")
     inside.unmount("/data")
+    hypervisor.detach_disk(guest.machine, "vdd")
+    soon(lambda: "vdd" not in seen(hypervisor, guest.machine).disks)
 
 
 def test_a_silent_agent_delays_no_longer_than_it_may_and_is_thawed_when_it_is_back(

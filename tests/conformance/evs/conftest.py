@@ -55,6 +55,16 @@ def neighbour(evs_server: RunningServer, cloud: Cloud) -> Iterator[Cloud]:
 
 
 @pytest.fixture
+def newcomer(evs_server: RunningServer, cloud: Cloud, unique: Callable[[str], str]) -> Iterator[Cloud]:
+    """A member of a project that is new and empty."""
+    name = unique("evs-newcomer")
+    cloud.identity("POST", "/projects", {"project": {"name": name}}, expect=201)
+    password = cloud.new_user(name, name, "member")
+    with Cloud(evs_server, name, password, name) as client:
+        yield client
+
+
+@pytest.fixture
 def unique() -> Callable[[str], str]:
     """Makes names that no other test of this process uses."""
     return lambda name: f"{name}-{next(_NUMBERS)}"

@@ -287,34 +287,34 @@ def test_a_volume_is_handed_to_another_project_with_its_snapshots(cloud: Cloud, 
     neighbour.gone("volume", volume)
 
 
-def test_quotas_hold_and_do_not_drift(cloud: Cloud, neighbour: Cloud) -> None:
-    path = f"/v3/os-quota-sets/{neighbour.project}"
-    neighbour.call("PUT", path, {"quota_set": {"volumes": 100}}, expect=403)
+def test_quotas_hold_and_do_not_drift(cloud: Cloud, newcomer: Cloud) -> None:
+    path = f"/v3/os-quota-sets/{newcomer.project}"
+    newcomer.call("PUT", path, {"quota_set": {"volumes": 100}}, expect=403)
     limits = {"quota_set": {"volumes": 2, "snapshots": 1, "gigabytes": 5}}
     assert cloud.call("PUT", path, limits, expect=200).json()["quota_set"]["gigabytes"] == 5
     try:
-        volume = neighbour.volume(size=2)
-        over = neighbour.call("POST", "/v3/volumes", {"volume": {"size": 4}}, expect=413)
+        volume = newcomer.volume(size=2)
+        over = newcomer.call("POST", "/v3/volumes", {"volume": {"size": 4}}, expect=413)
         assert over.json()["overLimit"]["message"] == (
             "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota. "
             "Requested 4G, quota is 5G and 2G has been consumed."
         )
         assert over.headers["retry-after"] == "0"
-        neighbour.act(volume, "os-extend", {"new_size": 6}, expect=413)
-        other = neighbour.volume()
-        number = neighbour.call("POST", "/v3/volumes", {"volume": {"size": 1}}, expect=413)
+        newcomer.act(volume, "os-extend", {"new_size": 6}, expect=413)
+        other = newcomer.volume()
+        number = newcomer.call("POST", "/v3/volumes", {"volume": {"size": 1}}, expect=413)
         assert "VolumeLimitExceeded" in number.text
-        snapshot = neighbour.snapshot(volume)
-        neighbour.call("POST", "/v3/snapshots", {"snapshot": {"volume_id": volume}}, expect=413)
-        used = neighbour.call("GET", f"{path}?usage=True", expect=200).json()["quota_set"]
+        snapshot = newcomer.snapshot(volume)
+        newcomer.call("POST", "/v3/snapshots", {"snapshot": {"volume_id": volume}}, expect=413)
+        used = newcomer.call("GET", f"{path}?usage=True", expect=200).json()["quota_set"]
         assert used["gigabytes"] == {"limit": 5, "in_use": 3, "reserved": 0}
         assert (used["volumes"]["in_use"], used["snapshots"]["in_use"]) == (2, 1)
-        neighbour.call("DELETE", f"/v3/snapshots/{snapshot}", expect=202)
-        neighbour.gone("snapshot", snapshot)
+        newcomer.call("DELETE", f"/v3/snapshots/{snapshot}", expect=202)
+        newcomer.gone("snapshot", snapshot)
         for each in (volume, other):
-            neighbour.call("DELETE", f"/v3/volumes/{each}", expect=202)
-            neighbour.gone("volume", each)
-        used = neighbour.call("GET", f"{path}?usage=True").json()["quota_set"]
+            newcomer.call("DELETE", f"/v3/volumes/{each}", expect=202)
+            newcomer.gone("volume", each)
+        used = newcomer.call("GET", f"{path}?usage=True").json()["quota_set"]
         assert (used["volumes"]["in_use"], used["gigabytes"]["in_use"]) == (0, 0)
     finally:
         cloud.call("DELETE", path, expect=200)
