@@ -200,6 +200,8 @@ def test_a_hanging_machine_keeps_nobody_from_the_others(
     hanging, other = ground.definition(), ground.definition()
     hypervisor.start(hanging)
     hypervisor.start(other)
+    # A libvirtd that has just been started looks at all machines, one of which must not hang then.
+    assert all(seen(hypervisor, each.machine).alive for each in (hanging, other))
     pid = libvirt_host.qemu_pid(hanging.machine)
     os.kill(pid, signal.SIGSTOP)
     asked = threading.Thread(target=_ask_in_vain, args=(hypervisor, hanging.machine))

@@ -126,33 +126,37 @@ class Chains(Points):
 
     def _lead(self, goal: _Goal, operation: Operation) -> None:
         """Step after step until the goal is reached."""
-        begun_at: float | None = None
+        begun = False
+        #: how long neither the job nor the goal was seen, without the time that looking took: libvirtd may
+        #: have been started anew meanwhile
+        missing = 0.0
         wait = _FIRST_POLL_SECONDS
         while True:
             found, job = self._look(goal)
             chain = found.domain.disks[goal.target].chain
             try:
                 if job is not None:
-                    if begun_at is None:
+                    if not begun:
                         self.let_run(goal.machine, goal.target)
-                    begun_at = time.monotonic()
+                    begun, missing = True, 0.0
                     operation.expect(job.total_bytes)
                     operation.advance(job.done_bytes)
                     self._tend(goal, found, job)
                 elif goal.reached(chain):
                     operation.advance(operation.progress.total_bytes)
                     return
-                elif begun_at is None:
+                elif not begun:
                     with self.starting(goal.machine, operation.check):
                         goal.begin(found)
-                    begun_at = time.monotonic()
+                    begun = True
                     continue
-                elif time.monotonic() > begun_at + _GRACE_SECONDS:
+                elif missing > _GRACE_SECONDS:
                     raise goal.failed("it ended before its end; a disk may be full or fail")
             except ConnectionLost:
                 continue
             operation.check()
             time.sleep(wait)
+            missing += wait
             wait = min(wait * 1.5, _MOST_POLL_SECONDS)
 
     def _tend(self, goal: _Goal, found: Found, job: BlockJob) -> None:

@@ -120,8 +120,18 @@ class Jobs(Life):
             time.sleep(_POLL_SECONDS)
 
     def _jobs_of(self, found: Found) -> Mapping[str, BlockJob]:
-        looked = {target: self.job(found.machine, target) for target in found.domain.disks}
-        return {target: job for target, job in looked.items() if job is not None}
+        jobs: dict[str, BlockJob] = {}
+        for target in found.domain.disks:
+            try:
+                job = self.job(found.machine, target)
+            except MachineBusy:
+                # It may have been unplugged meanwhile.
+                if target in self.live(found.machine).domain.disks:
+                    raise
+                continue
+            if job is not None:
+                jobs[target] = job
+        return jobs
 
     def _set_speed(self, machine: MachineId, target: str, bytes_per_second: int) -> None:
         flag = binding.module().VIR_DOMAIN_BLOCK_JOB_SPEED_BANDWIDTH_BYTES
