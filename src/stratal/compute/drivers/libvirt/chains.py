@@ -130,6 +130,8 @@ class Chains(Points):
         #: how long neither the job nor the goal was seen, without the time that looking took: libvirtd may
         #: have been started anew meanwhile
         missing = 0.0
+        #: how long a job was seen of which libvirt does not know where it leads
+        aimless = 0.0
         wait = _FIRST_POLL_SECONDS
         while True:
             found, job = self._look(goal)
@@ -142,6 +144,10 @@ class Chains(Points):
                     operation.expect(job.total_bytes)
                     operation.advance(job.done_bytes)
                     self._tend(goal, found, job)
+                    aimless = aimless + wait if _is_aimless(goal, found, job) else 0.0
+                    if aimless > _GRACE_SECONDS:
+                        self._abort(goal)
+                        begun, aimless = False, 0.0
                 elif goal.reached(chain):
                     operation.advance(operation.progress.total_bytes)
                     return
@@ -201,6 +207,12 @@ class Chains(Points):
         # The job first: one that ends in between shows as the new chain, never as neither.
         job = self.job(goal.machine, goal.target)
         return self.live(goal.machine), job
+
+
+def _is_aimless(goal: _Goal, found: Found, job: BlockJob) -> bool:
+    """Whether it goes on for ever: a libvirtd that is killed as it begins a commit of what the guest writes
+    to may have told QEMU, and not written down into which layer. All that can be done then is to stop it."""
+    return job.kind is JobKind.ACTIVE_COMMIT and goal.target not in found.domain.mirrors
 
 
 def _name(found: Found, target: str, image: Image) -> str:
