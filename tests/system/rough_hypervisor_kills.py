@@ -1,7 +1,7 @@
 """libvirtd or QEMU is killed at the worst moments: what should hold then, and does not always.
 
-Not part of `make test`: one run in two or so ends in a snapshot that is never made or a guest that is not
-started again, once libvirtd has come back with another idea of its machines than QEMU has. Run it by name:
+Not part of `make test`: runs have ended in a snapshot that was never made or a guest that was not started
+again, once libvirtd had come back with another idea of its machines than QEMU has. Run it by name:
 
     .venv/bin/python -m pytest tests/system/rough_hypervisor_kills.py
 """
